@@ -1,0 +1,62 @@
+"""Checkpoints and other bundled arrays: one .npz, its configuration as JSON inside; opening one never runs code."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import TalkerError
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+_HEADER = "__header__"
+
+
+def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write ``arrays`` and ``config`` (JSON values only) to ``path`` in one step; the old file stays until the new is whole.
+
+    ``kind`` names what the file holds ("speech network", "fusion network", …); :func:`load` asks for it.
+    Equal input gives equal bytes, so a retrained but unchanged file makes no new version in git.
+    """
+    target = Path(path)
+    if _HEADER in arrays:
+        raise ValueError(f"{_HEADER} is taken by the header")
+    header = json.dumps({"kind": kind, "config": dict(config)}, sort_keys=True)
+    content = {_HEADER: np.frombuffer(header.encode(), np.uint8)}
+    content.update({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in content.items():
+                if array.dtype.hasobject:
+                    raise ValueError(f"{name}: arrays of Python objects cannot be stored safely")
+                entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def load(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read ``(config, arrays)`` back; :class:`TalkerError` when the file is missing, broken or of another kind."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(archive[_HEADER].tobytes())
+            arrays = {name: archive[name] for name in archive.files if name != _HEADER}
+    except FileNotFoundError:
+        raise TalkerError(f"{path}: file not found; reinstall the add-on or name a {kind} file") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TalkerError(f"{path}: not a readable {kind} file ({type(error).__name__}); it may be damaged") from error
+    if header.get("kind") != kind:
+        raise TalkerError(f"{path}: holds a {header.get('kind')}, not a {kind}; name the right file")
+    return header["config"], arrays
