@@ -1,0 +1,117 @@
+"""The command line: ``python -m blendshape_talker COMMAND``, in Blender ``blender --command blendshape_talker COMMAND``.
+
+Errors are one line on standard error and exit status 1; progress goes to standard error; results are whole or absent.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from . import pipeline
+from .console import Progress
+from .errors import Cancelled, TalkerError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="blendshape_talker", description="Animate a FLAME head from a recording and an emotion."
+    )
+    parser.add_argument("--verbose", action="store_true", help="log what the program does")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_animate(commands)
+    _add_bake(commands)
+    try:
+        from .training.commands import add_commands
+    except ModuleNotFoundError as error:
+        if not (error.name or "").endswith(".training"):
+            raise
+        # the packaged extension leaves the training side out
+    else:
+        add_commands(commands)
+    return parser
+
+
+def _add_performance(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("audio", metavar="AUDIO", help="recording: wav, flac, ogg or mp3, 0.2 s to hours")
+    parser.add_argument("--emotion", default="neutral", metavar="NAME", help=f"one of {', '.join(pipeline.emotions())}")
+    parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
+    parser.add_argument("--device", choices=pipeline.DEVICES, default="auto", help="where the networks run (auto)")
+    parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
+    parser.add_argument("--seed", type=int, default=0, help="of the expression's living variation (0)")
+
+
+def _add_animate(commands) -> None:
+    parser = commands.add_parser("animate", help="recording to blendshape weights, without Blender")
+    _add_performance(parser)
+    parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
+    parser.add_argument("--fps", type=float, default=pipeline.MODEL_FPS, metavar="R", help="frames a second (60)")
+    parser.add_argument("--displacements", action="store_true", help="also write every vertex of every frame")
+    parser.set_defaults(run=_animate)
+
+
+def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    progress(0.0, "loading the networks")
+    talker = pipeline.Talker.load(arguments.device)
+    animation = talker.animate(
+        arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
+        blinks=arguments.blinks, seed=arguments.seed, progress=progress,
+    )  # fmt: skip
+    path = animation.save(arguments.out, displacements=arguments.displacements)
+    progress.close()
+    print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
+
+
+def _add_bake(commands) -> None:
+    parser = commands.add_parser("bake", help="recording to an animated head in a .blend, with exports")
+    _add_performance(parser)
+    parser.add_argument("--out", required=True, metavar="F.blend", help="Blender file to write")
+    parser.add_argument("--mesh", metavar="M", help="FLAME head: obj, ply, npz or the model's pkl (the demo head)")
+    parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="the scene's frames a second (30)")
+    parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: .fbx, .abc, .glb, .usdc")
+    parser.add_argument("--preview", metavar="F.mp4", help="also render a preview video with sound")
+    parser.set_defaults(run=_bake)
+
+
+def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    try:
+        from .blender import batch
+    except ModuleNotFoundError as error:
+        if error.name not in ("bpy", "mathutils"):
+            raise
+        raise TalkerError("bake needs Blender: pip install bpy==4.5.15 (Python 3.11) or run it inside Blender") from None
+    written = batch.bake_to_files(
+        arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
+        fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
+        exports=arguments.export, preview=arguments.preview, progress=progress,
+    )  # fmt: skip
+    progress.close()
+    for path in written:
+        print(path)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    progress = Progress()
+    try:
+        arguments = build_parser().parse_args(argv)
+        logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING)
+        arguments.run(arguments, progress)
+    except TalkerError as error:
+        progress.close()
+        print(f"blendshape_talker: {error}", file=sys.stderr)
+        return 1
+    except (Cancelled, KeyboardInterrupt):
+        progress.close()
+        print("blendshape_talker: stopped; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    progress.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

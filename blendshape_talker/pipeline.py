@@ -1,0 +1,268 @@
+"""START HERE: a recording and an emotion in, blendshape weights per frame out (design: arXiv 2510.25234, section 3).
+
+``Talker.load().animate("speech.wav", "happy")`` gives an :class:`Animation`: two sets of blendshapes on FLAME's
+vertices and their weights over time. Blender, the command line and the tests all go through here. Nothing at the top
+of this module imports torch: Blender reads the list of emotions from it when it draws the panel.
+"""
+
+import logging
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .audio import load_recording
+from .errors import Cancelled, TalkerError
+from .expression import ExpressionLibrary
+from .flame import LOWER_LIP, UPPER_LIP
+
+logger = logging.getLogger(__name__)
+
+MODEL_FPS = 60.0
+INTENSITY_RANGE = (0.0, 1.5)
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_CLOSED_SHARE = 0.15  # of the gap's 95th percentile: design section 8
+
+ProgressCallback = Callable[[float, str], None]
+CancelCallback = Callable[[], bool]
+
+
+def emotions() -> tuple[str, ...]:
+    """Names of the bundled emotions, ``neutral`` first."""
+    return ExpressionLibrary.load().names
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Weights per frame for two sets of blendshapes: ``displacement[t] = weights[t] @ blendshapes``.
+
+    fps: frames a second; times (T,): seconds from the start of the recording; speech_weights (T, K_A);
+    expression_weights (T, K_E); names: K_A + K_E names, speech first; blendshapes (K_A + K_E, 5023, 3): metres from
+    neutral, FLAME's vertex order and axes.
+    """
+
+    fps: float
+    times: np.ndarray
+    speech_weights: np.ndarray
+    expression_weights: np.ndarray
+    names: tuple[str, ...]
+    blendshapes: np.ndarray
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.times)
+
+    @property
+    def speech_count(self) -> int:
+        """K_A: how many of the blendshapes belong to speech."""
+        return self.speech_weights.shape[1]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Both sets side by side, (T, K_A + K_E)."""
+        return np.concatenate([self.speech_weights, self.expression_weights], axis=1)
+
+    def displacements(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Vertex displacements from neutral of frames ``start:stop``: (frames, 5023, 3) float32, metres."""
+        weights = self.weights[start:stop].astype(np.float32)
+        flat = weights @ self.blendshapes.reshape(len(self.blendshapes), -1).astype(np.float32)
+        return flat.reshape(len(weights), -1, 3)
+
+    def save(self, path: str | os.PathLike[str], displacements: bool = False) -> Path:
+        """Write the ``.npz`` of the command line; complete or not at all. Readable with ``allow_pickle=False``.
+
+        Keys: ``fps``, ``times``, ``speech_weights``, ``expression_weights``, ``names`` and, on request,
+        ``displacements`` (T, 5023, 3), which are written block by block: an hour of them does not fit in memory.
+        """
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise TalkerError(f"{target.parent}: no such folder; make it first or name another file")
+        arrays = {
+            "fps": np.float64(self.fps),
+            "times": self.times,
+            "speech_weights": self.speech_weights,
+            "expression_weights": self.expression_weights,
+            "names": np.array(self.names, dtype=np.str_),
+        }
+        try:
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
+        except OSError as error:
+            raise TalkerError(f"{target}: cannot write there ({error.strerror}); name another file") from error
+        try:
+            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w") as member:
+                        np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                if displacements:
+                    self._write_displacements(archive)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, target)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            raise TalkerError(f"{target}: cannot write ({error.strerror}); free some space or name another file") from error
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return target
+
+    def _write_displacements(self, archive: zipfile.ZipFile, block: int = 600) -> None:
+        shape = (self.frame_count, *self.blendshapes.shape[1:])
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype("<f4")), "fortran_order": False, "shape": shape}
+        with archive.open("displacements.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_2_0(member, header)
+            for start in range(0, self.frame_count, block):
+                member.write(self.displacements(start, start + block).astype("<f4").tobytes())
+
+
+class Talker:
+    """Both networks and the expression library, loaded once; :meth:`animate` is the whole path."""
+
+    def __init__(self, speech_model, fusion_model, library: ExpressionLibrary, device: str) -> None:
+        self.speech_model = speech_model
+        self.fusion_model = fusion_model
+        self.library = library
+        self.device = device
+
+    @classmethod
+    def load(cls, device: str = "auto") -> "Talker":
+        """Load the bundled weights onto ``device`` (auto, cpu, cuda, mps); torch is imported here and not before."""
+        chosen = choose_device(device)
+        from .fusion import FusionModel
+        from .speech import SpeechModel
+
+        logger.info("loading networks on %s", chosen)
+        return cls(SpeechModel.load(device=chosen), FusionModel.load(device=chosen), ExpressionLibrary.load(), chosen)
+
+    def animate(
+        self,
+        audio: str | os.PathLike[str],
+        emotion: str = "neutral",
+        intensity: float = 1.0,
+        fps: float = MODEL_FPS,
+        blinks: bool = True,
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> Animation:
+        """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
+
+        intensity: 0 … 1.5 times the emotion; fps: of the result; blinks: let the eyes blink; seed: of the living
+        variation of the expression. Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()``
+        turns true.
+        """
+        check_settings(emotion, intensity, fps, self.library.names)
+        report = progress or (lambda fraction, message: None)
+        stop = cancelled or (lambda: False)
+
+        def stage(start: float, end: float, message: str) -> ProgressCallback:
+            def inner(fraction: float, detail: str = "") -> None:
+                report(start + (end - start) * fraction, detail or message)
+
+            report(start, message)
+            return inner
+
+        stage(0.0, 0.05, "reading the recording")
+        recording = load_recording(audio)
+        if stop():
+            raise Cancelled
+        coefficients = self.speech_model.coefficients(
+            recording.samples, progress=stage(0.05, 0.6, "listening"), cancelled=stop
+        )
+        speech = self.fusion_model.weights(
+            coefficients, self.speech_model.basis, "speech", progress=stage(0.6, 0.8, "shaping speech"), cancelled=stop
+        )
+        trajectory = self.library.trajectory(
+            emotion, np.arange(len(coefficients)) / MODEL_FPS, intensity, seed=seed, blinks=blinks
+        )
+        expression = self.fusion_model.weights(
+            trajectory, self.library.basis, "expression",
+            progress=stage(0.8, 0.99, "shaping the expression"), cancelled=stop,
+        )  # fmt: skip
+        if stop():
+            raise Cancelled
+        blendshapes = self.fusion_model.blendshapes
+        gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
+        times = np.arange(max(1, round(recording.seconds * fps))) / fps
+        sample_times = keep_contacts(times, gap, fps)
+        report(1.0, "animated")
+        return Animation(
+            fps=float(fps),
+            times=times,
+            speech_weights=resample(speech, sample_times),
+            expression_weights=resample(expression, times),
+            names=tuple(self.fusion_model.names),
+            blendshapes=blendshapes,
+        )
+
+
+def choose_device(name: str) -> str:
+    """Turn ``auto`` into the best device there is; a :class:`TalkerError` when the named one is not available."""
+    if name not in DEVICES:
+        raise TalkerError(f"no device {name!r}; choose one of {', '.join(DEVICES)}")
+    try:
+        import torch
+    except ImportError as error:
+        raise TalkerError(f"PyTorch cannot be loaded ({error}); install the extension zip made for this system") from error
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available[name]:
+        raise TalkerError(f"device {name} is not available here; choose auto or cpu")
+    return name
+
+
+def check_settings(emotion: str, intensity: float, fps: float, names: tuple[str, ...]) -> None:
+    """Raise a :class:`TalkerError` for settings outside their range."""
+    if emotion not in names:
+        raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(names)}")
+    low, high = INTENSITY_RANGE
+    if not low <= intensity <= high:  # also refuses NaN
+        raise TalkerError(f"intensity {intensity:g} is out of range; choose {low:g} to {high:g}")
+    if not 1.0 <= fps <= 240.0:
+        raise TalkerError(f"{fps:g} frames a second is out of range; choose 1 to 240")
+
+
+def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:
+    """(K,) metres that one unit of each blendshape opens the lips: vertical distance of the inner-lip vertices."""
+    return blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]
+
+
+def keep_contacts(times: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
+    """Times (T,) at which to sample the 60 fps curves so that no short lip contact falls between two frames.
+
+    A /p/ may hold the lips together for 50 ms; at 24 frames a second a frame stands for 42 ms and plain sampling meets
+    only the flanks of many closures. Where a frame's own span holds a contact that its instant misses, the frame shows
+    the contact. ``gap`` (N,) is the lip gap at 60 fps in any unit, 0 = neutral.
+    """
+    opening = np.percentile(gap, 95) if len(gap) else 0.0
+    if fps >= MODEL_FPS or opening <= 0:
+        return times
+    closed = gap < _CLOSED_SHARE * opening
+    shifted = times.copy()
+    half = 0.5 * MODEL_FPS / fps
+    for index, time in enumerate(times):
+        centre = time * MODEL_FPS
+        first, last = int(np.ceil(centre - half)), int(np.floor(centre + half))
+        first, last = max(first, 0), min(last, len(gap) - 1)
+        if first > last or closed[min(int(round(centre)), len(gap) - 1)]:
+            continue
+        best = first + int(np.argmin(gap[first : last + 1]))
+        if closed[best]:
+            shifted[index] = best / MODEL_FPS
+    return shifted
+
+
+def resample(weights: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Sample (N, K) curves at 60 fps at the given seconds, linearly between frames: (T, K) float32."""
+    if len(weights) == 0:
+        return np.zeros((len(times), weights.shape[1]), np.float32)
+    position = np.clip(times * MODEL_FPS, 0, len(weights) - 1)
+    before = np.floor(position).astype(int)
+    after = np.minimum(before + 1, len(weights) - 1)
+    share = (position - before)[:, None]
+    return ((1 - share) * weights[before] + share * weights[after]).astype(np.float32)
