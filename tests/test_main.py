@@ -1,0 +1,68 @@
+"""The command line as a user runs it: a process of its own."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from blendshape_talker import __main__ as command_line
+from blendshape_talker.checkpoint import ASSETS
+
+DEMO = str(ASSETS / "demo_speech.flac")
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "blendshape_talker", *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, **options,
+    )  # fmt: skip
+
+
+def test_animate_writes_the_documented_file(tmp_path):
+    out = tmp_path / "weights.npz"
+    done = run("animate", DEMO, "--out", out, "--emotion", "sad", "--intensity", 1.2, "--fps", 25, "--displacements")
+    assert done.returncode == 0, done.stderr
+    assert "%" in done.stderr, "progress goes to standard error"
+    with np.load(out, allow_pickle=False) as read:
+        frames = len(read["times"])
+        assert float(read["fps"]) == 25.0
+        np.testing.assert_allclose(np.diff(read["times"]), 1 / 25, atol=1e-9)
+        assert read["speech_weights"].shape[0] == read["expression_weights"].shape[0] == frames
+        assert len(read["names"]) == read["speech_weights"].shape[1] + read["expression_weights"].shape[1]
+        assert read["displacements"].shape == (frames, 5023, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no_such.wav"], "no_such.wav"),
+        ([DEMO, "--emotion", "hungry"], "choose one of neutral"),
+        ([DEMO, "--intensity", "9"], "0 to 1.5"),
+        ([DEMO, "--fps", "0"], "1 to 240"),
+        ([DEMO, "--out", "no_such_folder/f.npz"], "no such folder"),
+    ],
+)
+def test_user_errors_are_one_line_and_status_one(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    status = command_line.main(["animate", "--out", "f.npz", *arguments])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert status == 1
+    assert words in lines[-1] and lines[-1].startswith("blendshape_talker: ")
+    assert "Traceback" not in "".join(lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_file_for_a_recording_is_refused(tmp_path, capsys):
+    (tmp_path / "notes.wav").write_text("this is no sound")
+    assert command_line.main(["animate", str(tmp_path / "notes.wav"), "--out", str(tmp_path / "f.npz")]) == 1
+    assert "notes.wav" in capsys.readouterr().err
+    assert not (tmp_path / "f.npz").exists()
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("animate", "bake", "corpus", "train", "evaluate", "benchmark"):
+        assert command in done.stdout
+    assert "happy" in run("animate", "--help").stdout

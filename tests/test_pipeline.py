@@ -1,0 +1,156 @@
+"""The whole path on the bundled weights and recording, and the parts of pipeline.py on small inputs."""
+
+import numpy as np
+import pytest
+
+from blendshape_talker import pipeline
+from blendshape_talker.checkpoint import ASSETS
+from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.flame import load_head
+
+DEMO = ASSETS / "demo_speech.flac"
+
+
+@pytest.fixture(scope="module")
+def talker():
+    return pipeline.Talker.load("cpu")
+
+
+@pytest.fixture(scope="module")
+def happy(talker):
+    return talker.animate(DEMO, "happy", 1.0, fps=60)
+
+
+def small_animation():
+    generator = np.random.default_rng(0)
+    return pipeline.Animation(
+        fps=25.0,
+        times=np.arange(1300) / 25.0,
+        speech_weights=generator.random((1300, 2)).astype(np.float32),
+        expression_weights=generator.random((1300, 1)).astype(np.float32),
+        names=("speech a", "speech b", "expression c"),
+        blendshapes=generator.normal(size=(3, 5, 3)).astype(np.float32),
+    )
+
+
+def test_animation_has_the_documented_shapes(happy):
+    frames = len(happy.times)
+    assert happy.speech_weights.shape == (frames, happy.speech_count)
+    assert happy.weights.shape == (frames, len(happy.names)) == (frames, len(happy.blendshapes))
+    assert happy.blendshapes.shape[1:] == (5023, 3)
+    assert len(set(happy.names)) == len(happy.names)
+    assert np.isfinite(happy.weights).all()
+    displacements = happy.displacements(10, 12)
+    assert displacements.shape == (2, 5023, 3)
+    assert 0.0005 < np.abs(displacements).max() < 0.05, "metres, a face's movements"
+
+
+def test_the_mouth_opens_and_the_emotion_moves_the_face(talker, happy):
+    gap = happy.displacements() @ np.array([0, 1, 0], np.float32)
+    opening = (gap[:, 3546] - gap[:, 3504]) * 1000
+    assert 3 < np.percentile(opening, 95) < 25, "millimetres at ordinary speech"
+    neutral = talker.animate(DEMO, "neutral", 1.0, fps=60)
+    corners = load_head().mouth_corners
+    moved = happy.displacements() - neutral.displacements()
+    middle = slice(len(moved) // 3, 2 * len(moved) // 3)
+    assert np.linalg.norm(moved[middle][:, corners], axis=2).mean() > 0.002, "a smile lifts the corners by millimetres"
+
+
+def test_same_input_gives_the_same_animation(talker, happy):
+    again = talker.animate(DEMO, "happy", 1.0, fps=60)
+    np.testing.assert_array_equal(again.weights, happy.weights)
+
+
+def test_speech_does_not_depend_on_the_emotion(talker, happy):
+    sad = talker.animate(DEMO, "sad", 1.5, fps=60)
+    np.testing.assert_array_equal(sad.speech_weights, happy.speech_weights)
+
+
+def test_intensity_zero_without_blinks_moves_no_expression(talker):
+    still = talker.animate(DEMO, "angry", 0.0, fps=30, blinks=False)
+    assert not still.expression_weights.any()
+    assert still.speech_weights.any()
+
+
+def test_cancel_stops_the_work(talker):
+    with pytest.raises(Cancelled):
+        talker.animate(DEMO, cancelled=lambda: True)
+
+
+def test_progress_runs_from_zero_to_one(talker):
+    seen = []
+    talker.animate(DEMO, progress=lambda fraction, message: seen.append(fraction))
+    assert seen[0] == 0.0 and seen[-1] == 1.0
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("bored stiff", 1.0, 60.0), "choose one of neutral, happy"),
+        (("happy", 1.6, 60.0), "choose 0 to 1.5"),
+        (("happy", float("nan"), 60.0), "choose 0 to 1.5"),
+        (("happy", 1.0, 0.0), "choose 1 to 240"),
+    ],
+)
+def test_bad_settings_are_one_line(settings, message):
+    with pytest.raises(TalkerError, match=message) as error:
+        pipeline.check_settings(*settings, pipeline.emotions())
+    assert "\n" not in str(error.value)
+
+
+def test_the_eight_emotions_are_there():
+    assert pipeline.emotions()[0] == "neutral"
+    assert set(pipeline.emotions()) >= {
+        "neutral", "happy", "sad", "angry", "afraid", "disgusted", "surprised", "contemptuous",
+    }  # fmt: skip
+
+
+def test_unknown_device_is_refused():
+    with pytest.raises(TalkerError, match="auto, cpu"):
+        pipeline.choose_device("tpu")
+
+
+def test_save_writes_the_documented_keys_block_by_block(tmp_path):
+    animation = small_animation()
+    path = animation.save(tmp_path / "weights.npz", displacements=True)
+    with np.load(path, allow_pickle=False) as read:
+        assert set(read.files) == {"fps", "times", "speech_weights", "expression_weights", "names", "displacements"}
+        assert float(read["fps"]) == 25.0 and tuple(read["names"]) == animation.names
+        assert read["displacements"].dtype == np.float32
+        np.testing.assert_allclose(read["displacements"], animation.displacements(), atol=1e-6)
+    assert "displacements" not in np.load(animation.save(tmp_path / "small.npz"), allow_pickle=False).files
+
+
+def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline.Animation, "_write_displacements", lambda self, archive: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        small_animation().save(tmp_path / "weights.npz", displacements=True)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TalkerError, match="no such folder"):
+        small_animation().save(tmp_path / "none" / "weights.npz")
+
+
+def test_resample_is_linear_and_holds_the_ends():
+    curve = np.array([[0.0], [6.0], [12.0]], np.float32)
+    at = np.array([0.0, 0.5, 1.25, 9.0]) / 60
+    np.testing.assert_allclose(pipeline.resample(curve, at)[:, 0], [0, 3, 7.5, 12], atol=1e-5)
+
+
+def test_no_contact_falls_between_two_frames():
+    gap = np.full(120, 0.010)
+    for contact in (31, 63, 88):
+        gap[contact] = 0.0
+    times = np.arange(48) / 24.0
+    sampled = pipeline.keep_contacts(times, gap, 24.0)
+    assert np.abs(sampled - times).max() <= 0.5 / 24 + 1e-9
+    assert (np.diff(sampled) > 0).all()
+    shown = pipeline.resample(gap[:, None].astype(np.float32), sampled)[:, 0]
+    assert (shown < 0.0015).sum() == 3
+    np.testing.assert_array_equal(pipeline.keep_contacts(times, gap, 60.0), times)
+
+
+def test_gap_of_a_blendshape_is_the_vertical_distance_it_opens():
+    shapes = np.zeros((1, 5023, 3), np.float32)
+    shapes[0, 3546, 1], shapes[0, 3504, 1] = 0.001, -0.002
+    np.testing.assert_allclose(pipeline.lip_gap_per_weight(shapes), [0.003])
