@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import TalkerError
+from .files import whole_file
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 _HEADER = "__header__"
@@ -29,21 +29,14 @@ def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arr
     content = {_HEADER: np.frombuffer(header.encode(), np.uint8)}
     content.update({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in content.items():
-                if array.dtype.hasobject:
-                    raise ValueError(f"{name}: arrays of Python objects cannot be stored safely")
-                entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(entry, "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(target) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in content.items():
+            if array.dtype.hasobject:
+                raise ValueError(f"{name}: arrays of Python objects cannot be stored safely")
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return target
 
 

@@ -7,7 +7,6 @@ of this module imports torch: Blender reads the list of emotions from it when it
 
 import logging
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from .audio import load_recording
 from .errors import Cancelled, TalkerError
 from .expression import ExpressionLibrary
+from .files import whole_file
 from .flame import LOWER_LIP, UPPER_LIP
 
 logger = logging.getLogger(__name__)
@@ -78,9 +78,6 @@ class Animation:
         Keys: ``fps``, ``times``, ``speech_weights``, ``expression_weights``, ``names`` and, on request,
         ``displacements`` (T, 5023, 3), which are written block by block: an hour of them does not fit in memory.
         """
-        target = Path(path)
-        if not target.parent.is_dir():
-            raise TalkerError(f"{target.parent}: no such folder; make it first or name another file")
         arrays = {
             "fps": np.float64(self.fps),
             "times": self.times,
@@ -88,26 +85,13 @@ class Animation:
             "expression_weights": self.expression_weights,
             "names": np.array(self.names, dtype=np.str_),
         }
-        try:
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-        except OSError as error:
-            raise TalkerError(f"{target}: cannot write there ({error.strerror}); name another file") from error
-        try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w") as member:
-                        np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-                if displacements:
-                    self._write_displacements(archive)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, target)
-        except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            raise TalkerError(f"{target}: cannot write ({error.strerror}); free some space or name another file") from error
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return target
+        with whole_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            if displacements:
+                self._write_displacements(archive)
+        return Path(path)
 
     def _write_displacements(self, archive: zipfile.ZipFile, block: int = 600) -> None:
         shape = (self.frame_count, *self.blendshapes.shape[1:])

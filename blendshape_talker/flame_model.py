@@ -1,0 +1,188 @@
+"""FLAME's own parameters for an animation: expression coefficients and jaw pose per frame, fitted to a user's model file.
+
+The FLAME model (Li et al. 2017) is linear in its expression coefficients and turns the jaw about a joint:
+
+    v_p = template + E psi + P (R(theta) - I)          expression and pose-corrective blendshapes
+    v   = v_p + w_jaw (R(theta) - I) (v_p - J_jaw)     linear blend skinning with the jaw alone turned
+
+so a frame is fitted by least squares on (psi, theta): one Jacobian at rest, factored once, and a few corrections with the
+exact model's residual, because the jaw's rotation is not linear. All frames are solved at once.
+"""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import safe_pickle
+from .errors import TalkerError
+from .files import whole_file
+from .flame import VERTEX_COUNT
+
+logger = logging.getLogger(__name__)
+
+_SHAPE_COUNT = 300  # FLAME 2017-2023: 300 identity directions, then 100 of expression
+_JAW = 2  # joints: root, neck, jaw, left eye, right eye
+_RIDGE = 1e-4  # share of the mean diagonal: keeps unexercised coefficients near zero
+_CORRECTIONS = 4
+
+
+@dataclass(frozen=True)
+class FlameModel:
+    """The parts of a FLAME model that an animated face needs (V = 5023).
+
+    template (V, 3) m; expression_directions (V, 3, E) m; jaw_directions (V, 3, 9): pose correctives of R(jaw) - I, row by
+    row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn in skinning.
+    """
+
+    template: np.ndarray
+    expression_directions: np.ndarray
+    jaw_directions: np.ndarray
+    jaw_regressor: np.ndarray
+    jaw_weights: np.ndarray
+
+    def vertices(self, expression: np.ndarray, jaw_pose: np.ndarray) -> np.ndarray:
+        """Exact model: expression (T, E), jaw_pose (T, 3) axis-angle in radians -> (T, V, 3) metres."""
+        turn = rotation_matrices(jaw_pose) - np.eye(3)
+        count = expression.shape[1]
+        directions = self.expression_directions.reshape(-1, count)
+        posed = self.template + (expression @ directions.T).reshape(len(expression), -1, 3)
+        joint = np.einsum("v,tvi->ti", self.jaw_regressor, posed)
+        correctives = turn.reshape(len(turn), 9) @ self.jaw_directions.reshape(-1, 9).T
+        posed = posed + correctives.reshape(posed.shape)
+        swung = (posed - joint[:, None]) @ turn.transpose(0, 2, 1)
+        return posed + self.jaw_weights[:, None] * swung
+
+    def jacobian_at_rest(self) -> np.ndarray:
+        """d vertices / d (expression, jaw_pose) at zero: (3 V, E + 3)."""
+        joint = self.jaw_regressor @ self.template
+        jaw = []
+        for axis in np.eye(3):
+            generator = np.cross(axis, np.eye(3)).T  # dR / d theta along the axis: x -> axis cross x
+            swing = self.jaw_weights[:, None] * ((self.template - joint) @ generator.T)
+            jaw.append((swing + self.jaw_directions @ generator.ravel()).ravel())
+        expression = self.expression_directions.reshape(3 * VERTEX_COUNT, -1)
+        return np.concatenate([expression, np.stack(jaw, axis=1)], axis=1)
+
+
+@dataclass(frozen=True)
+class FlameParameters:
+    """expression (T, E); jaw_pose (T, 3) axis-angle, radians; error_mm (T,): RMS distance over the fitted vertices."""
+
+    expression: np.ndarray
+    jaw_pose: np.ndarray
+    error_mm: np.ndarray
+
+
+def rotation_matrices(axis_angle: np.ndarray) -> np.ndarray:
+    """Rodrigues' formula: (T, 3) axis-angle in radians -> (T, 3, 3)."""
+    angle = np.linalg.norm(axis_angle, axis=1)[:, None, None]
+    axis = axis_angle / np.maximum(angle[:, 0], 1e-12)
+    cross = np.zeros((len(axis), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
+    cross -= cross.transpose(0, 2, 1)
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+
+
+def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
+    """Read a FLAME model file (.pkl of 2017-2023, or .npz) without running code from it; :class:`TalkerError` if it is none."""
+    content = safe_pickle.load_flame(path)
+    try:
+        template = np.asarray(content["v_template"], float)
+        directions = np.asarray(content["shapedirs"], float)
+        pose = np.asarray(content["posedirs"], float)
+        regressor = np.asarray(content["J_regressor"], float)
+        weights = np.asarray(content["weights"], float)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TalkerError(f"{path}: not a FLAME model ({error} is missing or no array); name FLAME's generic_model file") from error
+    pose = pose.reshape(VERTEX_COUNT, 3, -1) if pose.size % (3 * VERTEX_COUNT) == 0 else pose
+    fits = (
+        template.shape == (VERTEX_COUNT, 3)
+        and directions.ndim == 3
+        and directions.shape[:2] == (VERTEX_COUNT, 3)
+        and directions.shape[2] > _SHAPE_COUNT
+        and pose.shape == (VERTEX_COUNT, 3, 36)
+        and regressor.shape == (5, VERTEX_COUNT)
+        and weights.shape == (VERTEX_COUNT, 5)
+    )
+    if not fits:
+        raise TalkerError(
+            f"{path}: not FLAME's head model (v_template {template.shape}, shapedirs {directions.shape}, "
+            f"posedirs {pose.shape}); name FLAME's generic_model file"
+        )
+    return FlameModel(
+        template=template,
+        expression_directions=np.ascontiguousarray(directions[:, :, _SHAPE_COUNT:]),
+        jaw_directions=np.ascontiguousarray(pose[:, :, 9 * (_JAW - 1) : 9 * _JAW]),
+        jaw_regressor=regressor[_JAW],
+        jaw_weights=weights[:, _JAW],
+    )
+
+
+class FlameFitter:
+    """Least squares from vertex displacements to FLAME parameters; factored once, reused for every frame.
+
+    mask (V,): weight of each vertex in the fit, e.g. 1 on the face and 0 on the scalp, which no blendshape moves.
+    """
+
+    def __init__(self, model: FlameModel, mask: np.ndarray) -> None:
+        self.model = model
+        self._mask = np.repeat(np.asarray(mask, float), 3)
+        jacobian = model.jacobian_at_rest()
+        weighted = jacobian * self._mask[:, None]
+        normal = jacobian.T @ weighted
+        normal += _RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal))
+        self._solve = np.linalg.solve(normal, weighted.T)
+
+    def fit_blendshapes(self, blendshapes: np.ndarray) -> np.ndarray:
+        """First-order mapping of each blendshape (K, V, 3): (K, E + 3) expression and jaw pose per unit of weight."""
+        return blendshapes.reshape(len(blendshapes), -1) @ self._solve.T
+
+    def fit(self, weights: np.ndarray, blendshapes: np.ndarray, block: int = 256) -> FlameParameters:
+        """weights (T, K) and blendshapes (K, V, 3) -> parameters; the start is the shapes' own mapping."""
+        mapping = self.fit_blendshapes(blendshapes)
+        flat = blendshapes.reshape(len(blendshapes), -1).astype(float)
+        parameters, errors = [], []
+        for start in range(0, len(weights), block):
+            part = weights[start : start + block].astype(float)
+            fitted, error = self._fit_block(part @ mapping, part @ flat)
+            parameters.append(fitted)
+            errors.append(error)
+        joined = np.concatenate(parameters) if parameters else np.zeros((0, mapping.shape[1]))
+        error_mm = np.concatenate(errors) if errors else np.zeros(0)
+        return FlameParameters(joined[:, :-3].astype(np.float32), joined[:, -3:].astype(np.float32), error_mm)
+
+    def _fit_block(self, solution: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        template = self.model.template.ravel()
+        residual = target
+        for _ in range(_CORRECTIONS):
+            reached = self.model.vertices(solution[:, :-3], solution[:, -3:]).reshape(len(target), -1) - template
+            residual = target - reached
+            solution = solution + residual @ self._solve.T
+        reached = self.model.vertices(solution[:, :-3], solution[:, -3:]).reshape(len(target), -1) - template
+        residual = target - reached
+        squared = (residual**2 * self._mask).sum(1) / self._mask.sum() * 3
+        return solution, 1000 * np.sqrt(squared)
+
+
+def save_parameters(path: str | os.PathLike[str], parameters: FlameParameters, fps: float) -> Path:
+    """Write the ``.npz`` that Gaussian-avatar code reads (``allow_pickle=False``); complete or not at all."""
+    frames = len(parameters.jaw_pose)
+    arrays = {
+        "expr": parameters.expression,
+        "expression": parameters.expression,
+        "jaw_pose": parameters.jaw_pose,
+        "rotation": np.zeros((frames, 3), np.float32),
+        "neck_pose": np.zeros((frames, 3), np.float32),
+        "eyes_pose": np.zeros((frames, 6), np.float32),
+        "translation": np.zeros((frames, 3), np.float32),
+        "shape": np.zeros(_SHAPE_COUNT, np.float32),
+        "fps": np.float64(fps),
+        "times": np.arange(frames) / fps,
+        "fit_error_mm": parameters.error_mm.astype(np.float32),
+    }
+    with whole_file(path) as stream:
+        np.savez(stream, **arrays)
+    return Path(path)
