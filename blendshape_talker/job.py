@@ -77,7 +77,7 @@ class Job(Generic[Result]):
         return self._finished.wait(timeout)
 
     def result(self) -> Result:
-        """What the function returned, or its exception raised again (:class:`Cancelled` after a cancel). Waits if needed."""
+        """What the function returned, or its exception raised again; waits if needed."""
         self._finished.wait()
         if self._error is not None:
             raise self._error

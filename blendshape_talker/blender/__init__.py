@@ -1,0 +1,1 @@
+"""Everything that talks to Blender; nothing else in the package imports bpy."""
