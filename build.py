@@ -180,7 +180,7 @@ def pip(*arguments: str) -> list:
 
 def install(python: Path, name: str, pins: list[str], *options: str) -> None:
     say(f"installing {name}")
-    command = pip("--python", str(python), "install", *([] if sys.stdout.isatty() else ["-q"]), *options, *pins)
+    command = pip("--python", str(python), "install", *([] if sys.stdout.isatty() else ["-qq"]), *options, *pins)
     if subprocess.run([*map(str, command)], cwd=ROOT).returncode:
         raise BuildError(f"pip could not install {name}; check the network and the free disk space, then run it again")
 
