@@ -22,7 +22,7 @@ KIND = "whisper encoder"
 FEATURE_RATE = 50
 WINDOW_SECONDS = 10
 MARGIN_SECONDS = 1
-_LOUD_LOG_POWER = 1.5
+_LOUD_LOG_POWER = 1.2
 _LARGEST_GAIN = 4.0
 _DYNAMIC_RANGE = 8.0
 
@@ -40,14 +40,15 @@ class WhisperConfig:
     layers: int = 4
 
 
-def normalise(log_mel: np.ndarray) -> np.ndarray:
+def normalise(log_mel: np.ndarray, loudness_from: np.ndarray | None = None) -> np.ndarray:
     """Bring a whole recording's log-mel (T,80) to Whisper's input range; the same gain for all its windows.
 
     As in Whisper the quietest 80 dB below the peak are cut off and (x + 4) / 4 taken. Ours: the recording is first brought
     to one loudness (by at most 40 dB), measured by the 99th percentile of the frames' strongest bands, which a click or a
-    cough does not move.
+    cough does not move; ``loudness_from`` (S,80) names the frames to measure, all if not given.
     """
-    peak = float(np.percentile(log_mel.max(axis=1), 99))
+    measured = log_mel if loudness_from is None else loudness_from
+    peak = float(np.percentile(measured.max(axis=1), 99))
     gain = float(np.clip(_LOUD_LOG_POWER - peak, -_LARGEST_GAIN, _LARGEST_GAIN))
     return ((np.clip(log_mel, peak - _DYNAMIC_RANGE, peak + 1) + (gain + 4)) / 4).astype(np.float32)
 
