@@ -65,3 +65,42 @@ def lip_vertex_error(predicted: np.ndarray, target: np.ndarray) -> tuple[float, 
     """
     squared = np.square(np.asarray(predicted, np.float64) - target).sum(-1).max(-1)
     return float(np.sqrt(squared).mean() * 1e3), float(squared.mean() * 1e5)
+
+
+# ---- stage 2: fusion -----------------------------------------------------------------------------------------------
+
+
+def linear_frame_error(
+    weights: "torch.Tensor",
+    shapes: "torch.Tensor",
+    frames: "torch.Tensor",
+    basis: "torch.Tensor",
+    vertex_weights: "torch.Tensor",
+) -> "torch.Tensor":
+    """(N,) squared error of ``weights (N, K) @ shapes (K, V, 3)`` against ``frames (N, S) @ basis (S, V, 3)``.
+
+    Averaged with vertex_weights (V,), which sum to 1. Through the Gram matrices of shapes and basis: no vertex of any
+    frame is ever computed, so large batches cost next to nothing.
+    """
+    chosen = vertex_weights > 1e-4 * vertex_weights.max()
+    root = vertex_weights[chosen].sqrt()[:, None]
+    made, wanted = (shapes[:, chosen] * root).flatten(1), (basis[:, chosen] * root).flatten(1)
+    own = ((weights @ (made @ made.T)) * weights).sum(dim=1)
+    cross = ((weights @ (made @ wanted.T)) * frames).sum(dim=1)
+    target = ((frames @ (wanted @ wanted.T)) * frames).sum(dim=1)
+    return own - 2.0 * cross + target
+
+
+def shape_sparsity(weights: "torch.Tensor", sizes: "torch.Tensor") -> "torch.Tensor":
+    """L1 norm of weights (N, K), each measured by the size (K,) of its blendshape, mean over frames.
+
+    Without the sizes a network can shrink weights and blow up blendshapes at no cost.
+    """
+    return (weights.abs() * sizes).sum(dim=1).mean()
+
+
+def laplacian_energy(shapes: "torch.Tensor", laplacian: "torch.Tensor") -> "torch.Tensor":
+    """Mean squared graph Laplacian of shapes (K, V, 3); laplacian: sparse (V, V)."""
+    count, vertices, _ = shapes.shape
+    columns = shapes.permute(1, 0, 2).reshape(vertices, -1)
+    return (laplacian @ columns).square().sum() / (count * vertices)
