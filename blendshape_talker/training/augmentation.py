@@ -1,0 +1,101 @@
+"""Other microphones, rooms and lines for the same speech. Time never changes, so phones and curves stay true."""
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from .synthesis import SAMPLE_RATE
+
+
+def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random mixture of the functions below on ``samples`` (N,) float at 16 kHz; same length, float32, within ±1.
+
+    Each of vocal tract, equaliser, reverberation, telephone band and noise comes with a chance of its own; the level
+    always changes.
+    """
+    wave = samples.astype(np.float64)
+    if rng.random() < 0.3:
+        wave = warp_vocal_tract(wave, rng.uniform(0.88, 1.14))
+    if rng.random() < 0.5:
+        wave = equalise(wave, rng)
+    if rng.random() < 0.3:
+        wave = reverberate(wave, rng.uniform(0.1, 0.5), rng)
+    if rng.random() < 0.15:
+        wave = telephone(wave)
+    if rng.random() < 0.6:
+        wave = add_noise(wave, rng.uniform(8.0, 40.0), rng)
+    return set_level(wave, rng.uniform(-20.0, -1.0))
+
+
+def set_level(samples: np.ndarray, peak_decibels: float) -> np.ndarray:
+    """``samples`` scaled to a peak of ``peak_decibels`` below full scale (negative), float32; silence stays."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    return (samples * (10 ** (peak_decibels / 20) / peak if peak > 0 else 1.0)).astype(np.float32)
+
+
+def coloured_noise(count: int, tilt: float, rng: np.random.Generator) -> np.ndarray:
+    """(count,) noise of unit power whose spectrum falls by ``tilt`` · 6 dB per octave (0 white, 0.5 pink, 1 brown)."""
+    spectrum = np.fft.rfft(rng.normal(size=count))
+    frequency = np.maximum(np.arange(len(spectrum)) / max(len(spectrum), 1), 20 / (SAMPLE_RATE / 2))
+    noise = np.fft.irfft(spectrum / frequency**tilt, count)
+    return noise / (noise.std() + 1e-12)
+
+
+def add_noise(samples: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise of random colour, now and then with mains hum, ``decibels`` below the speech's power."""
+    power = float(np.mean(np.square(samples))) + 1e-12
+    noise = coloured_noise(len(samples), rng.uniform(0.0, 1.0), rng)
+    if rng.random() < 0.3:
+        clock = np.arange(len(samples)) / SAMPLE_RATE
+        noise = noise + sum(np.sin(2 * np.pi * k * rng.choice([50.0, 60.0]) * clock) / k for k in (1, 2, 3))
+    return samples + noise * np.sqrt(power * 10 ** (-decibels / 10) / (np.mean(noise**2) + 1e-12))
+
+
+def noise_floor(samples: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
+    """Faint pink noise, ``decibels`` below full scale (negative): no room is digital zero."""
+    return samples + 10 ** (decibels / 20) * coloured_noise(len(samples), 0.5, rng)
+
+
+def equalise(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Smooth random gains of up to ±8 dB over the spectrum."""
+    gains = rng.uniform(-8.0, 8.0, 7)
+    spectrum = np.fft.rfft(samples)
+    octaves = np.log2(np.maximum(np.arange(len(spectrum)) / max(len(spectrum) - 1, 1) * 8000, 60.0) / 60.0)
+    return np.fft.irfft(spectrum * 10 ** (np.interp(octaves, np.linspace(0, 7.06, 7), gains) / 20), len(samples))
+
+
+def reverberate(samples: np.ndarray, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """A room of ``seconds`` reverberation time (60 dB): direct sound and exponentially decaying noise."""
+    clock = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    response = rng.normal(size=len(clock)) * 10 ** (-3 * clock / seconds)
+    response[: int(0.004 * SAMPLE_RATE)] = 0.0
+    response *= rng.uniform(0.1, 0.45) / (np.linalg.norm(response) + 1e-12)
+    return samples + fftconvolve(samples, response)[: len(samples)]
+
+
+def telephone(samples: np.ndarray) -> np.ndarray:
+    """The band of a telephone line, 300–3400 Hz."""
+    return sosfilt(butter(4, [300.0, 3400.0], "bandpass", fs=SAMPLE_RATE, output="sos"), samples)
+
+
+def warp_vocal_tract(samples: np.ndarray, factor: float) -> np.ndarray:
+    """Formants and pitch moved by ``factor`` at unchanged speed (VTLP, Jaitly & Hinton 2013, on the waveform's spectrum).
+
+    Above 1 makes the voice smaller. The magnitudes of 32 ms frames are stretched along frequency, their phases kept.
+    """
+    size, hop = 512, 128
+    window = np.hanning(size + 1)[:-1]
+    padded = np.pad(samples, (size, size + hop))
+    starts = np.arange(0, len(padded) - size, hop)
+    spectra = np.fft.rfft(padded[starts[:, None] + np.arange(size)] * window)
+    bins = np.arange(spectra.shape[1])
+    source = np.clip(bins / factor, 0, bins[-1])
+    below = np.minimum(source.astype(int), bins[-1] - 1)
+    share = source - below
+    magnitude = np.abs(spectra)
+    warped = magnitude[:, below] * (1 - share) + magnitude[:, below + 1] * share
+    frames = np.fft.irfft(warped * np.exp(1j * np.angle(spectra)), size) * window
+    result, weight = np.zeros(len(padded)), np.zeros(len(padded))
+    for start, frame in zip(starts, frames, strict=True):
+        result[start : start + size] += frame
+        weight[start : start + size] += window**2
+    return (result / np.maximum(weight, 1e-3))[size : size + len(samples)]
