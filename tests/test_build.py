@@ -33,6 +33,23 @@ def test_the_environment_holds_the_pinned_versions():
     assert {name: version(name).split("+")[0] for name in pins} == pins
 
 
+def test_the_extension_holds_what_its_wheels_require():
+    from importlib.metadata import requires
+
+    from packaging.requirements import Requirement
+
+    pinned = {build.normal(pin.split("==")[0]) for pin in GROUPS["extension"]}
+    missing = {
+        (name, build.normal(requirement.name))
+        for name in pinned
+        for requirement in map(Requirement, requires(name) or [])
+        if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    }
+    missing = {(name, needed) for name, needed in missing if needed not in pinned | {"numpy"}}
+    # None of these is imported by what the product calls; tests/test_package.py bakes without them.
+    assert missing == {("librosa", "scikit-learn"), ("pooch", "requests"), ("torch", "setuptools")}
+
+
 def test_the_manifest_keeps_blenders_rules():
     manifest = tomllib.loads(build.MANIFEST.read_text(encoding="utf-8"))
     assert manifest["id"] == build.PACKAGE.name
