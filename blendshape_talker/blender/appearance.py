@@ -1,0 +1,171 @@
+"""Materials of heads in FLAME's order: skin with lips and brows, eyes with an iris. Shader nodes only, no image files.
+
+The skin is painted by position on the canonical head at rest, which a vertex attribute carries: so the colours keep their
+place on any identity, scale or rotation, move with the face, and are sharp although FLAME's triangles are 8 mm wide at
+the brows.
+"""
+
+from collections.abc import Sequence
+
+import bpy
+import numpy as np
+
+from ..flame import Head
+
+SKIN, EYES = "Talker skin", "Talker eyes"
+_REST, _EYE_ANGLE = "talker_rest", "talker_eye_angle"
+_SKIN_COLOR = (0.60, 0.33, 0.235, 1.0)
+_LIP_COLOR = (0.43, 0.135, 0.115, 1.0)
+_BROW_COLOR = (0.055, 0.03, 0.02, 1.0)
+# Eye: (angle from its axis in radians, colour); a ball of 12 mm has its iris' edge, 5.9 mm out, at 0.51
+_EYE_COLORS = (
+    (0.17, (0.004, 0.004, 0.004, 1.0)),
+    (0.21, (0.11, 0.20, 0.23, 1.0)),
+    (0.44, (0.06, 0.13, 0.17, 1.0)),
+    (0.51, (0.02, 0.04, 0.05, 1.0)),
+    (0.56, (0.72, 0.69, 0.67, 1.0)),
+)
+# Outlines on the canonical head: (distance from the middle, height) in units of 60 mm, as curve nodes hold 0 … 1
+_UNIT = 0.06
+_BROW_LINE = ((0.0, 0.70), (0.17, 0.725), (0.40, 0.765), (0.60, 0.785), (0.78, 0.745), (0.93, 0.62), (1.0, 0.52))
+_BROW_HALF_WIDTH = ((0.0, 0.0), (0.15, 0.0), (0.20, 0.055), (0.40, 0.065), (0.65, 0.05), (0.93, 0.012), (1.0, 0.0))
+# Lips hang below the middle: height + 60 mm is what the curves hold
+_LIP_TOP = ((0.0, 0.405), (0.10, 0.425), (0.27, 0.365), (0.385, 0.245), (0.42, 0.0), (1.0, 0.0))
+_LIP_BOTTOM = ((0.0, 0.125), (0.15, 0.135), (0.28, 0.18), (0.385, 0.245), (0.42, 1.0), (1.0, 1.0))
+
+
+def dress(target: bpy.types.Object, head: Head) -> None:
+    """Give a mesh in FLAME's vertex order both materials; ``head`` is the canonical head."""
+    mesh = target.data
+    for name, make in ((SKIN, _make_skin), (EYES, _make_eyes)):
+        mesh.materials.append(bpy.data.materials.get(name) or make(name))
+    eyes = np.zeros(len(head.vertices), bool)
+    angles = np.full(len(head.vertices), np.pi, np.float32)
+    for ball in (head.left_eye, head.right_eye):
+        eyes[ball] = True
+        outward = head.vertices[ball] - head.vertices[ball].mean(axis=0)
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        angles[ball] = np.arccos(np.clip(outward[:, 2], -1.0, 1.0))
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    first_corners = np.empty(len(mesh.polygons), np.int32)
+    mesh.polygons.foreach_get("loop_start", first_corners)
+    mesh.polygons.foreach_set("material_index", eyes[corners[first_corners]].astype(np.int32))
+    mesh.attributes.new(_EYE_ANGLE, "FLOAT", "POINT").data.foreach_set("value", angles)
+    rest = mesh.attributes.new(_REST, "FLOAT_VECTOR", "POINT")
+    rest.data.foreach_set("vector", head.vertices.astype(np.float32).ravel())
+
+
+def plain_skin(name: str) -> bpy.types.Material:
+    """A skin of one colour for meshes that have no material."""
+    material, nodes = _new_material(name)
+    _as_skin(nodes.shader)
+    nodes.shader.inputs["Base Color"].default_value = _SKIN_COLOR
+    return material
+
+
+class _Nodes:
+    """Adds nodes to a material in one line each; a socket or a number is an input."""
+
+    def __init__(self, tree: bpy.types.NodeTree) -> None:
+        self.tree = tree
+        self.shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+    def add(self, kind: str, *inputs, **settings) -> bpy.types.Node:
+        node = self.tree.nodes.new(kind)
+        node.location = (-200.0 * (1 + len(self.tree.nodes) // 4), 200.0 * (len(self.tree.nodes) % 4))
+        for name, value in settings.items():
+            setattr(node, name, value)
+        for socket, value in zip(node.inputs, inputs, strict=False):
+            self.feed(socket, value)
+        return node
+
+    def feed(self, socket: bpy.types.NodeSocket, value) -> None:
+        if isinstance(value, bpy.types.NodeSocket):
+            self.tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+
+    def math(self, operation: str, *inputs) -> bpy.types.NodeSocket:
+        return self.add("ShaderNodeMath", *inputs, operation=operation).outputs[0]
+
+    def curve(self, points: Sequence[tuple[float, float]], position) -> bpy.types.NodeSocket:
+        node = self.add("ShaderNodeFloatCurve")
+        curve = node.mapping.curves[0]
+        for x, y in points[1:-1]:
+            curve.points.new(x, y)
+        curve.points[0].location, curve.points[-1].location = points[0], points[-1]
+        node.mapping.update()
+        self.feed(node.inputs["Value"], position)
+        return node.outputs[0]
+
+    def smooth_step(self, value, low: float, high: float) -> bpy.types.NodeSocket:
+        """0 below ``low``, 1 above ``high``."""
+        node = self.add("ShaderNodeMapRange", value, low, high, 0.0, 1.0, interpolation_type="SMOOTHSTEP")
+        return node.outputs[0]
+
+    def mix(self, share, first, second) -> bpy.types.NodeSocket:
+        node = self.add("ShaderNodeMix", data_type="RGBA")
+        colours = [socket for socket in node.inputs if socket.type == "RGBA"]
+        for socket, value in zip([node.inputs[0], *colours], (share, first, second), strict=True):
+            self.feed(socket, value)
+        return next(socket for socket in node.outputs if socket.type == "RGBA")
+
+
+def _new_material(name: str) -> tuple[bpy.types.Material, _Nodes]:
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:
+        material.use_nodes = True  # 4.x starts without nodes; later versions always have them
+    return material, _Nodes(material.node_tree)
+
+
+def _as_skin(shader: bpy.types.Node) -> None:
+    shader.inputs["Roughness"].default_value = 0.48
+    shader.inputs["Subsurface Weight"].default_value = 0.2
+    shader.inputs["Subsurface Radius"].default_value = (0.010, 0.0035, 0.002)  # metres
+    shader.inputs["Subsurface Scale"].default_value = 1.0
+
+
+def _make_skin(name: str) -> bpy.types.Material:
+    material, nodes = _new_material(name)
+    _as_skin(nodes.shader)
+    rest = nodes.add("ShaderNodeAttribute", attribute_name=_REST)
+    parts = nodes.add("ShaderNodeSeparateXYZ", rest.outputs["Vector"])
+    aside = nodes.math("DIVIDE", nodes.math("ABSOLUTE", parts.outputs[0]), _UNIT)
+    height = nodes.math("DIVIDE", parts.outputs[1], _UNIT)
+    front = nodes.smooth_step(parts.outputs[2], 0.012, 0.022)
+
+    inside = nodes.math("SUBTRACT", height, nodes.curve(_BROW_LINE, aside))
+    inside = nodes.math("SUBTRACT", nodes.curve(_BROW_HALF_WIDTH, aside), nodes.math("ABSOLUTE", inside))
+    hair = nodes.add("ShaderNodeTexNoise")
+    nodes.feed(hair.inputs["Vector"], rest.outputs["Vector"])
+    nodes.feed(hair.inputs["Scale"], 900.0)
+    ragged = nodes.math("MULTIPLY_ADD", hair.outputs[0], 0.05, nodes.math("SUBTRACT", inside, 0.025))
+    brow = nodes.math("MULTIPLY", nodes.smooth_step(ragged, -0.01, 0.03), front)
+    brow = nodes.math("MULTIPLY", brow, 0.85)
+
+    raised = nodes.math("ADD", height, 1.0)
+    below_top = nodes.math("SUBTRACT", nodes.curve(_LIP_TOP, aside), raised)
+    above_bottom = nodes.math("SUBTRACT", raised, nodes.curve(_LIP_BOTTOM, aside))
+    lip = nodes.smooth_step(nodes.math("MINIMUM", below_top, above_bottom), -0.02, 0.03)
+    lip = nodes.math("MULTIPLY", lip, nodes.smooth_step(parts.outputs[2], 0.035, 0.045))
+
+    colour = nodes.mix(nodes.math("MULTIPLY", lip, 0.75), _SKIN_COLOR, _LIP_COLOR)
+    nodes.feed(nodes.shader.inputs["Base Color"], nodes.mix(brow, colour, _BROW_COLOR))
+    nodes.feed(nodes.shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", lip, -0.16, 0.48))
+    return material
+
+
+def _make_eyes(name: str) -> bpy.types.Material:
+    material, nodes = _new_material(name)
+    angle = nodes.add("ShaderNodeAttribute", attribute_name=_EYE_ANGLE)
+    ramp = nodes.add("ShaderNodeValToRGB", angle.outputs["Fac"])
+    elements = ramp.color_ramp.elements
+    for position, _ in _EYE_COLORS[1:-1]:
+        elements.new(position)
+    elements[0].position, elements[-1].position = _EYE_COLORS[0][0], _EYE_COLORS[-1][0]
+    for element, (_, colour) in zip(elements, _EYE_COLORS, strict=True):
+        element.color = colour
+    nodes.feed(nodes.shader.inputs["Base Color"], ramp.outputs["Color"])
+    nodes.shader.inputs["Roughness"].default_value = 0.08
+    return material

@@ -1,0 +1,96 @@
+"""Heads and sound into the scene: import a FLAME mesh, add the demo head, lay the recording on the timeline."""
+
+import logging
+import math
+import os
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .. import meshes
+from ..flame import load_head
+from .animation import MARK, rest_vertices
+from .appearance import dress
+
+logger = logging.getLogger(__name__)
+
+UPRIGHT = Matrix.Rotation(math.pi / 2, 4, "X")  # FLAME: y up, looks along +z; Blender: z up, looks along -y
+DEMO_HEAD = "Demo head"
+
+
+def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> bpy.types.Object:
+    """Add the FLAME mesh of ``path`` (OBJ, PLY, NPZ, the model's pickle) to the scene, upright and in metres.
+
+    The mesh keeps the file's own coordinates; scale and turn are the object's transform. Raises :class:`TalkerError`
+    with one line when the file is no FLAME mesh.
+    """
+    loaded = meshes.read_mesh(path)
+    fit = meshes.fit_to_canonical(loaded.vertices)
+    target = _add(context, Path(path).stem, loaded.vertices, loaded.faces)
+    dress(target, load_head())
+    target.matrix_world = UPRIGHT @ to_canonical(fit)
+    return target
+
+
+def add_demo_head(context: bpy.types.Context) -> bpy.types.Object:
+    """Add the bundled head: FLAME's vertex order, faces of our own, UVs, materials; upright, in metres."""
+    head = load_head()
+    target = _add(context, DEMO_HEAD, head.vertices, head.faces, head.uv)
+    dress(target, head)
+    target.matrix_world = UPRIGHT
+    return target
+
+
+def place_on_canonical(target: bpy.types.Object) -> Matrix:
+    """The transform that brings the mesh's own coordinates onto the canonical head (FLAME's axes, metres)."""
+    return to_canonical(meshes.fit_to_canonical(rest_vertices(target)))
+
+
+def to_canonical(fit: "meshes.Fit") -> Matrix:
+    """``fit`` as a 4×4 transform from the mesh's coordinates to the canonical head's."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = fit.scale * fit.rotation
+    matrix[:3, 3] = fit.translation
+    return Matrix(matrix.tolist())
+
+
+def add_sound(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int) -> bool:
+    """Lay the recording into the sequencer at ``frame``, in place of the one from the last bake; False in builds
+    without sound (bpy 4.2 as a module)."""
+    if not bpy.app.build_options.audaspace:
+        logger.info("this Blender has no sound; no sound strip")
+        return False
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # 4.4 renamed it
+    for strip in [strip for strip in strips if MARK in strip]:
+        strips.remove(strip)
+    taken = {strip.channel for strip in strips}
+    channel = next(number for number in range(1, len(taken) + 2) if number not in taken)
+    strip = strips.new_sound(Path(path).stem, os.path.abspath(path), channel, frame)
+    strip[MARK] = True
+    return True
+
+
+def _add(context, name: str, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray | None = None) -> bpy.types.Object:
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", np.asarray(vertices, np.float32).ravel())
+    corners = np.asarray(faces, np.int32)
+    mesh.loops.add(corners.size)
+    mesh.loops.foreach_set("vertex_index", corners.ravel())
+    mesh.polygons.add(len(corners))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, corners.size, corners.shape[1], dtype=np.int32))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(corners), bool))
+    if uv is not None:
+        mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", np.asarray(uv, np.float32)[corners.ravel()].ravel())
+    mesh.update(calc_edges=True)
+    target = bpy.data.objects.new(name, mesh)
+    context.collection.objects.link(target)
+    for item in context.selected_objects:
+        item.select_set(False)
+    context.view_layer.update()
+    target.select_set(True)
+    context.view_layer.objects.active = target
+    return target
