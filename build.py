@@ -84,12 +84,10 @@ def main(argv: list[str] | None = None) -> int:
             return run_tests(rest)
         if arguments.task == "package":
             target = None if arguments.no_wheels else arguments.platform or host_platform()
-            say(f"the extension is {relative(build_extension(target, ROOT / 'dist'))}")
+            say(f"the extension is {build_extension(target, ROOT / 'dist')}")
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
@@ -147,7 +145,7 @@ def prepare_blender(version: str) -> None:
     wanted = fingerprint(pins)
     if stamp.is_file() and stamp.read_text().strip() == wanted and python_of(environment).exists():
         return
-    say(f"preparing {relative(environment)} with Blender {version} as a module: about 370 MB to fetch")
+    say(f"preparing {environment} with Blender {version} as a module: about 370 MB to fetch")
     stamp.unlink(missing_ok=True)
     create_environment(environment, "--without-pip")
     own = site_packages(environment)
@@ -171,7 +169,7 @@ def create_environment(folder: Path, *options: str) -> None:
         return
     finished = run_quietly([sys.executable, "-m", "venv", "--clear", *options, folder])
     if finished.returncode:
-        raise BuildError(f"cannot make {relative(folder)}: {last_line(finished)}")
+        raise BuildError(f"cannot make {folder}: {last_line(finished)}")
 
 
 def pip(*arguments: str) -> list:
@@ -180,30 +178,29 @@ def pip(*arguments: str) -> list:
 
 def install(python: Path, name: str, pins: list[str], *options: str) -> None:
     say(f"installing {name}")
-    command = pip("--python", str(python), "install", *([] if sys.stdout.isatty() else ["-qq"]), *options, *pins)
+    quiet = [] if sys.stdout.isatty() else ["-qq"]
+    command = pip("--python", str(python), "install", *quiet, *options, *pins)
     if subprocess.run([*map(str, command)], cwd=ROOT).returncode:
         raise BuildError(f"pip could not install {name}; check the network and the free disk space, then run it again")
 
 
 def install_torch(build: str, pins: list[str]) -> None:
     pin = next(pin for pin in pins if pin.startswith("torch=="))
-    if build == "cuda":
-        return install(python_of(ENVIRONMENT), "torch, PyPI's build", [pin])
-    say("installing torch, the CPU build")
-    sources = torch_cpu_sources(pin)
-    if not any(run_quietly(pip("install", *source)).returncode == 0 for source in sources):
-        raise BuildError(
-            f"pip finds no CPU build of {pin}, neither in its own indexes nor at {TORCH_CPU_INDEX}; "
-            "check the network, or add --torch cuda to take PyPI's build (several GB)"
-        )
+    if build == "cpu":
+        say("installing torch, the CPU build")
+        if any(run_quietly(pip("install", *source)).returncode == 0 for source in torch_cpu_sources(pin)):
+            return
+        say(f"pip finds no CPU build of {pin}, neither in its own indexes nor at {TORCH_CPU_INDEX}")
+    # Three equals signs: the CPU build, whose version ends in +cpu, does not count.
+    install(python_of(ENVIRONMENT), "torch, PyPI's build (on Linux several GB)", [pin.replace("==", "===")])
 
 
 def torch_cpu_sources(pin: str, target: str | None = None) -> list[list[str]]:
     """pip's arguments for the CPU build, in the order to try: what pip is configured for, then PyTorch's own index."""
     if (target or host_platform()) != "linux-x64":
         return [["--no-deps", pin]]
-    pin = f"{pin}+cpu"
-    return [["--no-deps", pin], ["--no-deps", "--retries", "1", "--timeout", "20", "--index-url", TORCH_CPU_INDEX, pin]]
+    own_index = ["--retries", "1", "--timeout", "20", "--index-url", TORCH_CPU_INDEX]
+    return [["--no-deps", f"{pin}+cpu"], ["--no-deps", f"{pin}+cpu", *own_index]]
 
 
 def check_blender(environment: Path) -> None:
@@ -228,15 +225,15 @@ def demo() -> int:
     out = ROOT / "out"
     out.mkdir(exist_ok=True)
     files = [out / f"demo.{suffix}" for suffix in ("blend", "fbx", "abc", "mp4")]
-    blend, fbx, alembic, preview = map(str, files)
-    command = [python_of(ENVIRONMENT), "-m", "blendshape_talker", "bake", str(PACKAGE / "assets" / "demo_speech.flac")]
+    blend, fbx, alembic, preview = files
+    command = [python_of(ENVIRONMENT), "-m", "blendshape_talker", "bake", PACKAGE / "assets" / "demo_speech.flac"]
     command += ["--emotion", "happy", "--out", blend, "--export", fbx, "--export", alembic, "--preview", preview]
     say("baking the demo recording, happy, on the demo head; rendering the preview takes longest")
     start = time.monotonic()
     status = subprocess.run([*map(str, command)], cwd=ROOT, stdout=subprocess.DEVNULL).returncode
     if status:
         raise BuildError(f"the demo was not baked (status {status})")
-    missing = [relative(file) for file in files if not file.is_file()]
+    missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise BuildError(f"the bake wrote no {', '.join(missing)}")
     say(f"done in {time.monotonic() - start:.0f} s:")
@@ -284,16 +281,9 @@ def run_pytest(version: str, arguments: list[str], minutes: float) -> int:
             return 124
         finally:
             if process.poll() is None:
-                stop(process)
-
-
-def stop(process: subprocess.Popen) -> None:
-    """End a process and, where the system has process groups, what it started."""
-    if os.name == "nt":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+                # Where the system has process groups, with what the tests started.
+                process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 # Package
@@ -323,7 +313,7 @@ def build_extension(target: str | None, folder: Path) -> Path:
         shutil.copy(ROOT / "LICENSE", stage)
         (stage / "wheels").mkdir()
         for wheel in wheels:
-            link_or_copy(wheel, stage / "wheels" / wheel.name)
+            shutil.copy(wheel, stage / "wheels")
         if target:
             # The wheels are CPython 3.11's; Blender 5.1 came with 3.13.
             head = f'platforms = ["{target}"]\nblender_version_max = "5.1.0"\nwheels = [\n'
@@ -349,10 +339,9 @@ def gather_wheels(target: str) -> list[Path]:
     """The extension's wheels for ``target``, fetched into ``wheels/`` where they are not there yet."""
     pins = read_pins()["extension"]
     missing = [pin for pin in pins if find_wheel(pin, target) is None]
-    if missing:
-        say(f"fetching {len(missing)} wheels for {target} into wheels/")
-        for pin in missing:
-            fetch_wheel(pin, target)
+    for number, pin in enumerate(missing, 1):
+        say(f"fetching {pin} for {target} into wheels/ ({number} of {len(missing)})")
+        fetch_wheel(pin, target)
     return [find_wheel(pin, target) for pin in pins]
 
 
@@ -379,6 +368,7 @@ def fetch_wheel(pin: str, target: str) -> None:
     for tag in PLATFORMS[target][2]:
         options += ["--platform", tag]
     sources = torch_cpu_sources(pin, target) if pin.startswith("torch==") else [["--no-deps", pin]]
+    WHEELS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fetch_", dir=WHEELS) as folder:
         for source in sources:
             finished = run_quietly(pip(*options, "--dest", folder, *source))
@@ -396,6 +386,7 @@ def fetch_wheel(pin: str, target: str) -> None:
 
 
 def run_quietly(command: list) -> subprocess.CompletedProcess:
+    """Run a command to its end, its output kept."""
     return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, errors="replace")
 
 
@@ -403,17 +394,6 @@ def last_line(finished: subprocess.CompletedProcess) -> str:
     lines = [line.strip() for line in (finished.stderr + "\n" + finished.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or [f"status {finished.returncode}"])[-1]
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy(source, target)
-
-
-def relative(path: Path) -> str:
-    return os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
 
 
 if __name__ == "__main__":
