@@ -88,6 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -380,9 +382,6 @@ def fetch_wheel(pin: str, target: str) -> None:
             os.replace(wheel, WHEELS / wheel.name)
     if find_wheel(pin, target) is None:
         raise BuildError(f"pip fetched a wheel of {pin} that does not fit {target}")
-
-
-# Small things
 
 
 def run_quietly(command: list) -> subprocess.CompletedProcess:
