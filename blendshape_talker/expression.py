@@ -165,7 +165,7 @@ def _noise(clock: np.ndarray, count: int, generator: np.random.Generator) -> np.
     for index in range(count):  # one at a time: an hour of all tones at once would fill the memory
         waves = np.sin(2.0 * np.pi * clock[:, None] * frequency[index] + phase[index])
         result[:, index] = waves @ strength[index]
-    return np.clip(2.0 * result, -1.0, 1.0)  # the sum of seven tones rarely passes half of its bound
+    return np.tanh(2.0 * result)  # the sum of seven tones rarely comes near its bound
 
 
 def _blink_curve(

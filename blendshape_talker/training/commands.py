@@ -14,6 +14,9 @@ def add_commands(commands) -> None:
     corpus = commands.add_parser("corpus", help="make training data from licensed sources")
     corpora = corpus.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
     _add_geometry(corpora)
+    _add_speech_corpus(corpora)
+    _add_demo_speech(corpora)
+    _add_expressions(corpora)
 
     train = commands.add_parser("train", help="train a network")
     networks = train.add_subparsers(dest="network", metavar="NETWORK", required=True)
@@ -21,8 +24,10 @@ def add_commands(commands) -> None:
     evaluate = commands.add_parser("evaluate", help="measure the bundled or other weights")
     subjects = evaluate.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
 
+    _add_train_fusion(networks)
+    _add_evaluate_fusion(subjects)
+
     _add_benchmark(commands)
-    del networks, subjects
 
 
 # ---- geometry -----------------------------------------------------------------------------------------------------
@@ -45,9 +50,145 @@ def _geometry(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 # ---- speech corpus ------------------------------------------------------------------------------------------------
+
+
+def _add_speech_corpus(corpora) -> None:
+    parser = corpora.add_parser(
+        "speech",
+        help="voices with known phone times on moving heads",
+        description="Needs Debian's espeak-ng, flite, festival with festvox-kallpc16k, festvox-kdlpc16k and "
+        "festvox-us-slt-hts, and wordnet-base. A run that was stopped goes on where it was.",
+    )
+    parser.add_argument("--geometry", required=True, metavar="facs.npz", help="the file of `corpus geometry`")
+    parser.add_argument("--ljspeech", metavar="DIR", help="LJ Speech clips (FLAC or WAV) with transcripts.tsv")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--hours", type=float, default=2.0, help="speech to make, recordings included (default 2)")
+    parser.add_argument(
+        "--layout",
+        choices=("curves", "vocaset", "faceformer"),
+        default="curves",
+        help="curves: FACS weights, compact; the others: vertex files as VOCASET and FaceFormer have them",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same corpus (default 0)")
+    parser.add_argument("--processes", type=int, default=2, help="voices made at once (default 2)")
+    parser.set_defaults(run=_speech_corpus)
+
+
+def _speech_corpus(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import speech_corpus
+
+    speech_corpus.make_speech_corpus(
+        arguments.geometry,
+        arguments.out,
+        ljspeech=arguments.ljspeech,
+        hours=arguments.hours,
+        layout=arguments.layout,
+        seed=arguments.seed,
+        processes=arguments.processes,
+        progress=progress,
+    )
+
+
+def _add_demo_speech(corpora) -> None:
+    parser = corpora.add_parser("demo-speech", help="synthesise the bundled demo recording (needs Debian's festival)")
+    parser.add_argument("--out", required=True, metavar="F.flac", help="16 kHz mono FLAC to write")
+    parser.set_defaults(run=_demo_speech)
+
+
+def _demo_speech(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import demo_speech
+
+    progress(0.0, "speaking")
+    demo_speech.make_demo_speech(arguments.out)
+    progress(1.0, "written")
+
+
 # ---- expression corpus --------------------------------------------------------------------------------------------
+
+
+def _add_expressions(corpora) -> None:
+    parser = corpora.add_parser("expressions", help="make expression sequences from neutral to apex and back")
+    parser.add_argument("--geometry", required=True, metavar="facs.npz", help="made by 'corpus geometry'")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the sequences")
+    parser.add_argument("--identities", type=int, default=24, metavar="N", help="subjects, each with its habits (24)")
+    parser.add_argument("--layout", choices=("curves", "florence4d"), default="curves",
+                        help="curves: compact FACS weights; florence4d: PLY files as in Florence4D (curves)")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="makes the same corpus again (0)")
+    parser.set_defaults(run=_expressions)
+
+    parser = corpora.add_parser("expression-library", help="make the emotions that the add-on offers")
+    parser.add_argument("--geometry", required=True, metavar="facs.npz", help="made by 'corpus geometry'")
+    parser.add_argument("--out", required=True, metavar="expressions.npz", help="file to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the living variation (0)")
+    parser.set_defaults(run=_expression_library)
+
+
+def _expressions(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import expression_corpus
+
+    expression_corpus.make_corpus(
+        arguments.geometry, arguments.out, arguments.identities, arguments.layout, arguments.seed, progress
+    )
+
+
+def _expression_library(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import expression_corpus
+
+    expression_corpus.make_library(arguments.geometry, arguments.out, arguments.seed)
+
+
 # ---- speech network -----------------------------------------------------------------------------------------------
 # ---- fusion network -----------------------------------------------------------------------------------------------
+
+
+def _add_fusion_corpora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--speech", required=True, metavar="DIR", help="speech corpus: ours or VOCASET")
+    parser.add_argument("--expressions", required=True, metavar="DIR", help="expression corpus: ours or Florence4D")
+    parser.add_argument("--geometry", metavar="facs.npz", help="where the corpora hold none of their own")
+
+
+def _add_train_fusion(networks) -> None:
+    parser = networks.add_parser("fusion", help="train the deformation fusion module")
+    _add_fusion_corpora(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for fusion.npz and its loss plot")
+    parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
+    parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
+    parser.set_defaults(run=_train_fusion)
+
+
+def _train_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import train_fusion
+
+    changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})
+    path = train_fusion.train(
+        arguments.speech, arguments.expressions, arguments.out, train_fusion.FusionTraining(**changes),
+        geometry=arguments.geometry, progress=progress,
+    )  # fmt: skip
+    progress.close()
+    print(path)
+
+
+def _add_evaluate_fusion(subjects) -> None:
+    parser = subjects.add_parser("fusion", help="closures, expression kept, leakage and errors in one table")
+    _add_fusion_corpora(parser)
+    parser.add_argument("--model", metavar="DIR", help="folder with fusion.npz (the bundled one)")
+    parser.add_argument("--ablations", action="store_true", help="train and measure the ablations too")
+    parser.add_argument("--ablation-steps", type=int, default=600, metavar="N", help="training steps of each (600)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_fusion)
+
+
+def _evaluate_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import evaluate_fusion
+
+    table = evaluate_fusion.evaluate(
+        arguments.speech, arguments.expressions, arguments.model, arguments.ablations, arguments.ablation_steps,
+        arguments.geometry, arguments.json, progress,
+    )  # fmt: skip
+    progress.close()
+    print(table)
+
+
 # ---- benchmark ----------------------------------------------------------------------------------------------------
 
 

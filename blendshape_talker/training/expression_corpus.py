@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import checkpoint
 from ..errors import TalkerError
 from ..expression import Emotion, ExpressionLibrary, blink_shape, smooth_step
 from ..files import whole_file
 from .expression_recipes import EXPRESSIONS, LIBRARY, Expression
-from .geometry import Facs, load_facs, save_arrays
+from .geometry import KIND as GEOMETRY_KIND
+from .geometry import Facs, load_facs
 
 FRAME_COUNT = 60
 FPS = 60.0
@@ -74,7 +76,9 @@ def split_of(number: int, count: int) -> str:
     """Split of an identity: of every six one tests and one validates, as long as there are enough of them."""
     if count < 3:
         return "train"
-    return {count - 1: "test", count - 2: "val"}.get(number, ("train", "train", "train", "val", "train", "test")[number % 6])
+    if number >= count - 2:
+        return ("val", "test")[number - count + 2]
+    return ("train", "train", "train", "val", "train", "test")[number % 6]
 
 
 def identity_template(facs: Facs, number: int, seed: int = 0) -> np.ndarray:
@@ -104,7 +108,7 @@ def write_curves(facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, s
 def write_florence4d(
     facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, seed: int, progress: ProgressCallback | None = None
 ) -> Path:
-    """Florence4D's layout: ``COMA_CHxx/COMA_CHxx.ply`` and ``COMA_CHxx/<Expression>/<Expression>_NN.ply``, double PLY."""
+    """Florence4D's layout: ``COMA_CHxx/COMA_CHxx.ply``, ``COMA_CHxx/<Expression>/<Expression>_NN.ply``, doubles."""
     from .florence4d import write_ply
 
     folder = Path(out)
@@ -173,14 +177,14 @@ def build_library(names: Sequence[str], deltas: np.ndarray, seed: int = 0) -> Ex
 
 def save_facs_copy(facs: Facs, folder: Path) -> None:
     """Keep the geometry beside the curves, which mean nothing without it."""
-    save_arrays(folder / "facs.npz", vars(facs))
+    checkpoint.save(folder / "facs.npz", GEOMETRY_KIND, {}, vars(facs))
 
 
 def _living_modes(directions: Sequence[str], generator: np.random.Generator) -> np.ndarray:
     """(M, K_x) relative changes: the whole face, brows and lids, the mouth, and the balance of left and right."""
     upper = np.array([name.startswith(("brow", "eye")) for name in directions], float)
     side = np.array([1.0 if name.endswith("_L") else -1.0 if name.endswith("_R") else 0.0 for name in directions])
-    modes = np.stack([0.12 * np.ones(len(directions)), 0.16 * upper, 0.16 * (1 - upper), 0.08 * side])
+    modes = np.stack([0.09 * np.ones(len(directions)), 0.13 * upper, 0.13 * (1 - upper), 0.07 * side])
     assert len(modes) == _LIBRARY_MODES
     return modes * generator.uniform(0.85, 1.15, modes.shape)
 

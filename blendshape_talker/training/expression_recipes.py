@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Expression:
-    """shapes: FACS amounts at the apex; accent: what comes and goes on top; onset, offset: seconds; blinks: pauses, s."""
+    """shapes: FACS amounts at the apex; accent: what comes and goes on top of them; onset, offset: seconds; blinks:
+    shortest and longest pause between two, seconds."""
 
     shapes: Mapping[str, float]
     onset: float = 0.4
@@ -177,4 +178,4 @@ CORPUS_ONLY: dict[str, Expression] = {
     ),
 }  # fmt: skip
 
-EXPRESSIONS: dict[str, Expression] = {name: recipe for name, recipe in LIBRARY.items() if name != "neutral"} | CORPUS_ONLY
+EXPRESSIONS: dict[str, Expression] = {name: LIBRARY[name] for name in LIBRARY if name != "neutral"} | CORPUS_ONLY

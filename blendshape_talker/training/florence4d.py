@@ -16,7 +16,7 @@ from ..errors import TalkerError
 from ..files import whole_file
 from ..flame import VERTEX_COUNT
 from ..meshes import read_mesh
-from .expression_corpus import CURVES_FOLDER, INDEX_FILE
+from .expression_corpus import CURVES_FOLDER, INDEX_FILE, split_of
 from .geometry import load_facs
 
 _FRAME = re.compile(r"_(\d+)\.ply$", re.IGNORECASE)
@@ -26,8 +26,8 @@ _FRAME = re.compile(r"_(\d+)\.ply$", re.IGNORECASE)
 class ExpressionSequence:
     """One expression of one subject.
 
-    subject, expression: names; split: train, val or test; deltas (T, 5023, 3) float32: metres from the subject's neutral;
-    curves (T, S) FACS weights where the corpus has them, else None.
+    subject, expression: names; split: train, val or test; deltas (T, 5023, 3) float32: metres from the subject's
+    neutral; curves (T, S) FACS weights where the corpus has them, else None.
     """
 
     subject: str
@@ -46,7 +46,7 @@ def read_expressions(directory: str | Path) -> Iterator[ExpressionSequence]:
     """All sequences of a corpus in either layout, one after another; :class:`TalkerError` when there is none."""
     folder = Path(directory)
     if not folder.is_dir():
-        raise TalkerError(f"{folder}: no such folder; name a folder with Florence4D or with 'corpus expressions' output")
+        raise TalkerError(f"{folder}: no such folder; name one with Florence4D or made by 'corpus expressions'")
     if (folder / INDEX_FILE).is_file():
         yield from _read_curves(folder)
         return
@@ -54,7 +54,7 @@ def read_expressions(directory: str | Path) -> Iterator[ExpressionSequence]:
     if not subjects:
         raise TalkerError(f"{folder}: neither {INDEX_FILE} nor COMA_CHxx/<Expression>/<Expression>_NN.ply in it")
     for number, subject in enumerate(subjects):
-        yield from _read_subject(subject, _split(number, len(subjects)))
+        yield from _read_subject(subject, split_of(number, len(subjects)))
 
 
 def read_curves_corpus(directory: str | Path) -> tuple[np.ndarray, list[dict], list[np.ndarray]]:
@@ -64,7 +64,8 @@ def read_curves_corpus(directory: str | Path) -> tuple[np.ndarray, list[dict], l
         index = json.loads((folder / INDEX_FILE).read_text())["takes"]
         curves = [np.load(folder / CURVES_FOLDER / f"{take['name']}.npy").astype(np.float32) for take in index]
     except (OSError, ValueError, KeyError) as error:
-        raise TalkerError(f"{folder}: not a whole expression corpus ({error}); make it with 'corpus expressions'") from error
+        message = f"{folder}: not a whole expression corpus ({error}); make it with 'corpus expressions'"
+        raise TalkerError(message) from error
     return load_facs(folder / "facs.npz").deltas, index, curves
 
 
@@ -91,25 +92,19 @@ def _read_curves(folder: Path) -> Iterator[ExpressionSequence]:
 
 
 def _read_subject(subject: Path, split: str) -> Iterator[ExpressionSequence]:
-    neutral_file = next((f for f in (subject / f"{subject.name}.ply", subject.with_suffix(".ply")) if f.is_file()), None)
-    neutral = _vertices(neutral_file) if neutral_file else None
+    candidates = (subject / f"{subject.name}.ply", subject.with_suffix(".ply"))
+    neutral = next((_vertices(path) for path in candidates if path.is_file()), None)
     for folder in sorted(path for path in subject.iterdir() if path.is_dir()):
         frames = sorted((int(match[1]), path) for path in folder.iterdir() if (match := _FRAME.search(path.name)))
         if not frames:
             continue
         vertices = np.stack([_vertices(path) for _, path in frames])
-        rest = neutral if neutral is not None else vertices[0]  # without a neutral file the first frame is the nearest to it
+        rest = neutral if neutral is not None else vertices[0]  # without a neutral file the first frame comes nearest
         yield ExpressionSequence(subject.name, folder.name, split, (vertices - rest).astype(np.float32))
 
 
 def _vertices(path: Path) -> np.ndarray:
     vertices = np.asarray(read_mesh(path).vertices, np.float64)
     if vertices.shape != (VERTEX_COUNT, 3):
-        raise TalkerError(f"{path}: has {len(vertices)} vertices, FLAME has {VERTEX_COUNT}; this is not Florence4D's FLAME set")
+        raise TalkerError(f"{path}: has {len(vertices)} vertices, FLAME {VERTEX_COUNT}; Florence4D's FLAME set is needed")
     return vertices
-
-
-def _split(number: int, count: int) -> str:
-    from .expression_corpus import split_of
-
-    return split_of(number, count)

@@ -1,0 +1,319 @@
+"""``evaluate fusion``: one table for the fusion module, direct addition and the ablations.
+
+Speech comes from the test speakers of a speech corpus, expressions from the test identities of an expression corpus and,
+for lip closures, from the bundled library at intensity 1. All lengths in millimetres.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import load_recording
+from ..expression import ExpressionLibrary
+from ..files import whole_file
+from ..flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ..fusion import FusionModel
+from .expression_corpus import FPS
+from .fusion_data import LinearCorpus, LinearSequence, load_expression_corpus, load_speech_corpus
+from .shape_structure import StructureConfig, graph_laplacian
+from .train_fusion import FusionTraining, find_facs, fit
+
+logger = logging.getLogger(__name__)
+
+ProgressCallback = Callable[[float, str], None]
+_MM = 1000.0
+CLOSED_SHARE = 0.15  # of the gap's 95th percentile, design section 8
+_FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
+_LABIODENTALS = ("F", "V")
+
+COLUMNS: dict[str, str] = {
+    "closures_mean": "closures kept, mean of the emotions, %",
+    "closures_worst": "closures kept, worst emotion, %",
+    "labiodentals": "lower lip on /f v/ with an emotion: mean change against the upper lip, mm",
+    "upper_face_kept": "expression kept in the upper face, %",
+    "corners_kept": "expression kept at the mouth corners, %",
+    "speech_error": "reconstruction of speech, primary weights, lips, mm",
+    "expression_error": "reconstruction of expressions, all weights, face, mm",
+    "lve_before": "LVE of the speech network before fusion, mm",
+    "lve_after": "LVE after fusion, mm",
+    "lve_rise": "difference, mm",
+    "speech_leak": "speech moves brows and lids, mm",
+    "expression_leak": "expression moves the lips apart, mm",
+    "roughness": "roughness of the blendshapes, % of their size",
+    "frames_per_second": "frames a second through an encoder",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """columns: the keys of COLUMNS (NaN where a column does not apply); closures: % kept per emotion."""
+
+    columns: dict[str, float]
+    closures: dict[str, float]
+
+
+class DirectAddition:
+    """The baseline: both deformations are added as they are. Has as much of FusionModel's interface as is measured."""
+
+    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+        del kind
+        return np.tensordot(curves, basis[:, vertices], 1)
+
+    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+        return self.deform(curves, basis, kind, vertices)
+
+    shapes: np.ndarray | None = None
+
+
+class Fused:
+    """A fusion model: what its primary (or all) weights make of a deformation, at some vertices (N, len(vertices), 3)."""
+
+    def __init__(self, model: FusionModel) -> None:
+        self.model = model
+        self.shapes: np.ndarray | None = model.blendshapes
+
+    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+        count = self.model.speech_count
+        own = self.model.blendshapes[:count] if kind == "speech" else self.model.blendshapes[count:]
+        return np.tensordot(self.model.weights(curves, basis, kind), own[:, vertices], 1)
+
+    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+        return np.tensordot(self.model.all_weights(curves, basis, kind), self.model.blendshapes[:, vertices], 1)
+
+
+def lip_gaps(deltas: np.ndarray, head: Head) -> np.ndarray:
+    """(T,) mm from deltas (T, 2, 3) of the upper and lower inner-lip vertex: distance minus the neutral one."""
+    neutral = head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP]
+    return _MM * (np.linalg.norm(neutral + deltas[:, 0] - deltas[:, 1], axis=1) - np.linalg.norm(neutral))
+
+
+def closures_kept(neutral_gap: np.ndarray, gap: np.ndarray) -> tuple[int, int]:
+    """(closed in the neutral take and with the emotion, closed in the neutral take): frames below the same threshold."""
+    threshold = CLOSED_SHARE * np.percentile(neutral_gap, 95)
+    closed = neutral_gap < threshold
+    return int((closed & (gap < threshold)).sum()), int(closed.sum())
+
+
+def share_kept(made: np.ndarray, wanted: np.ndarray) -> float:
+    """Percent of ``wanted`` (N, M, 3) that ``made`` has in the same direction: 100 · <made, wanted> / <wanted, wanted>."""
+    return float(100.0 * (made * wanted).sum() / max(np.square(wanted).sum(), 1e-20))
+
+
+def measure(
+    system: Fused | DirectAddition,
+    speech: LinearCorpus,
+    expression: LinearCorpus,
+    library: ExpressionLibrary,
+    head: Head,
+    faces: np.ndarray,
+    predictions: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+) -> Measured:
+    """All columns for one system. predictions: per test sequence (coefficients, basis) of a speech network, for LVE."""
+    takes = speech.of_split("test")
+    columns = dict.fromkeys(COLUMNS, float("nan"))
+    closures, labial = _closures(system, speech, takes, library, head)
+    core = list(closures.values())
+    columns["closures_mean"], columns["closures_worst"] = float(np.mean(core)), float(np.min(core))
+    columns["labiodentals"] = labial
+
+    frames = _thin(np.concatenate([take.curves for take in takes]))
+    lips = np.asarray(head.lips)
+    wanted = np.tensordot(frames, speech.basis[:, lips], 1)
+    made = system.deform(frames, speech.basis, "speech", lips)
+    columns["speech_error"] = _MM * float(np.linalg.norm(made - wanted, axis=-1).mean())
+    brows = np.concatenate([head.forehead, head.eye_region])
+    moved = system.deform(frames, speech.basis, "speech", brows)
+    columns["speech_leak"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
+
+    frames = _thin(np.concatenate([take.curves for take in expression.of_split("test")]))
+    for key, region in (("upper_face_kept", np.flatnonzero(head.upper_face > 0.5)), ("corners_kept", head.mouth_corners)):
+        columns[key] = share_kept(
+            system.deform(frames, expression.basis, "expression", region),
+            np.tensordot(frames, expression.basis[:, region], 1),
+        )
+    face = np.flatnonzero(head.face > 0.5)
+    error = system.deform_all(frames, expression.basis, "expression", face)
+    error -= np.tensordot(frames, expression.basis[:, face], 1)
+    columns["expression_error"] = _MM * float(np.linalg.norm(error, axis=-1).mean())
+    pair = system.deform(frames, expression.basis, "expression", np.array([UPPER_LIP, LOWER_LIP]))
+    columns["expression_leak"] = float(np.abs(lip_gaps(pair, head)).mean())
+
+    if system.shapes is not None:
+        columns["roughness"] = roughness(system.shapes, faces)
+        columns["frames_per_second"] = _speed(system, library)
+    if predictions:
+        columns.update(_lip_vertex_errors(system, speech, takes, predictions, lips))
+    return Measured(columns, closures)
+
+
+def roughness(shapes: np.ndarray, faces: np.ndarray) -> float:
+    """Root mean square of the graph Laplacian of shapes (K, V, 3) in percent of their own root mean square."""
+    laplacian = graph_laplacian(faces, shapes.shape[1])
+    flat = shapes.transpose(1, 0, 2).reshape(shapes.shape[1], -1)
+    return float(100.0 * np.sqrt(np.square(laplacian @ flat).mean() / np.square(flat).mean()))
+
+
+def _closures(
+    system: Fused | DirectAddition,
+    speech: LinearCorpus,
+    takes: list[LinearSequence],
+    library: ExpressionLibrary,
+    head: Head,
+) -> tuple[dict[str, float], float]:
+    pair = np.array([UPPER_LIP, LOWER_LIP])
+    spoken = [system.deform(take.curves, speech.basis, "speech", pair) for take in takes]
+    spoken_gaps = [lip_gaps(deltas, head) for deltas in spoken]
+    kept, changes = {}, []
+    for emotion in library.names:
+        if emotion == "neutral":
+            continue
+        counts = np.zeros(2)
+        for number, (take, deltas, neutral_gap) in enumerate(zip(takes, spoken, spoken_gaps, strict=True)):
+            trajectory = library.trajectory(emotion, np.arange(len(deltas)) / FPS, seed=number, blinks=False)
+            emotional = system.deform(trajectory, library.basis, "expression", pair)
+            gap = lip_gaps(deltas + emotional, head)
+            counts += closures_kept(neutral_gap, gap)
+            touching = _phone_frames(take, _LABIODENTALS, len(gap))
+            changes.append(np.abs(gap - neutral_gap)[touching])
+        kept[emotion] = 100.0 * counts[0] / max(counts[1], 1)
+    together = np.concatenate(changes)
+    return kept, float(together.mean()) if len(together) else float("nan")
+
+
+def _phone_frames(take: LinearSequence, phones: tuple[str, ...], count: int) -> np.ndarray:
+    mask = np.zeros(count, bool)
+    for start, end, phone in take.phones or []:
+        if phone.rstrip("012") in phones:
+            mask[int(round(start * FPS)) : int(round(end * FPS))] = True
+    return mask
+
+
+def _lip_vertex_errors(
+    system: Fused | DirectAddition,
+    speech: LinearCorpus,
+    takes: list[LinearSequence],
+    predictions: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    lips: np.ndarray,
+) -> dict[str, float]:
+    before, after = [], []
+    for take in takes:
+        if take.name not in predictions:
+            continue
+        coefficients, basis = predictions[take.name]
+        count = min(len(coefficients), len(take.curves))
+        truth = np.tensordot(take.curves[:count], speech.basis[:, lips], 1)
+        predicted = np.tensordot(coefficients[:count], basis[:, lips], 1)
+        fused = system.deform(coefficients[:count], basis, "speech", lips)
+        before.append(np.linalg.norm(predicted - truth, axis=-1).max(axis=1))
+        after.append(np.linalg.norm(fused - truth, axis=-1).max(axis=1))
+    if not before:
+        return {}
+    first, second = _MM * float(np.concatenate(before).mean()), _MM * float(np.concatenate(after).mean())
+    return {"lve_before": first, "lve_after": second, "lve_rise": second - first}
+
+
+def _speed(system: Fused | DirectAddition, library: ExpressionLibrary) -> float:
+    assert isinstance(system, Fused)
+    trajectory = library.trajectory("happy", np.arange(6000) / FPS)
+    system.model.weights(trajectory[:100], library.basis, "expression")
+    start = time.perf_counter()
+    system.model.weights(trajectory, library.basis, "expression")
+    return len(trajectory) / (time.perf_counter() - start)
+
+
+def _thin(frames: np.ndarray) -> np.ndarray:
+    return frames[:: max(1, -(-len(frames) // _FRAME_LIMIT))]
+
+
+def speech_predictions(directory: str | Path, takes: list[LinearSequence], limit: int = 24) -> dict:
+    """(coefficients, basis) of the bundled speech network for sequences whose sound the corpus holds; may be empty."""
+    from ..speech import SpeechModel
+
+    found = [(take, Path(directory) / "wav" / f"{take.name}.flac") for take in takes]
+    found = [(take, path) for take, path in found if path.is_file()]
+    found = found[:: max(1, len(found) // limit)][:limit]
+    if not found:
+        return {}
+    model = SpeechModel.load()
+    return {take.name: (model.coefficients(load_recording(path).samples), model.basis) for take, path in found}
+
+
+def ablations(settings: FusionTraining) -> dict[str, FusionTraining]:
+    """The paper's ablations and two of our own, as settings of the same training."""
+    return {
+        "without sparsity": replace(settings, sparsity=0.0, primary=0.0),
+        "without Laplacian": replace(settings, laplacian=0.0, structure=replace(settings.structure, smooth_share=1.0)),
+        "without geometric mapping": replace(settings, geometry_mapping=False),
+        "paper's loss alone": replace(
+            settings, primary=0.0, structure=StructureConfig(mask_upper_face=False, join_lips=False)
+        ),
+        "lips not joined": replace(settings, structure=replace(settings.structure, join_lips=False)),
+    }
+
+
+def evaluate(
+    speech_dir: str | Path,
+    expression_dir: str | Path,
+    model_dir: str | Path | None = None,
+    with_ablations: bool = False,
+    ablation_steps: int = 600,
+    geometry: str | Path | None = None,
+    json_path: str | Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> str:
+    """Measure the bundled model (or that of ``model_dir``) and direct addition, with ablations on request: the table.
+
+    Ablations are trained here, ``ablation_steps`` each, and beside them the full model for as many steps.
+    """
+    report = progress or (lambda fraction, message: None)
+    report(0.0, "reading the corpora")
+    speech, expression = load_speech_corpus(speech_dir), load_expression_corpus(expression_dir)
+    facs = find_facs(geometry, expression_dir, speech_dir)
+    head, library = load_head(), ExpressionLibrary.load()
+    predictions = speech_predictions(speech_dir, speech.of_split("test"))
+    systems: dict[str, Fused | DirectAddition] = {
+        "full model": Fused(FusionModel.load(model_dir)),
+        "direct addition": DirectAddition(),
+    }
+    if with_ablations:
+        base = FusionTraining(steps=ablation_steps)
+        variants = {f"full model, {ablation_steps} steps": base} | ablations(base)
+        for number, (name, settings) in enumerate(variants.items()):
+            report(0.1 + 0.8 * number / len(variants), f"training {name}")
+            systems[name] = Fused(fit(speech, expression, facs, settings)[0])
+    results = {}
+    for number, (name, system) in enumerate(systems.items()):
+        report(0.9 + 0.1 * number / len(systems), f"measuring {name}")
+        results[name] = measure(system, speech, expression, library, head, facs.faces, predictions)
+    if json_path:
+        content = {name: {**result.columns, "closures": result.closures} for name, result in results.items()}
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(content, indent=1).encode())
+    report(1.0, "measured")
+    return format_table(results)
+
+
+def format_table(results: Mapping[str, Measured]) -> str:
+    """Systems as columns, measures and emotions as rows."""
+    names = list(results)
+    width = max(len(text) for text in COLUMNS.values()) + 2
+    cell = max(11, *(len(name) + 2 for name in names))
+    lines = [" " * width + "".join(f"{name:>{cell}}" for name in names)]
+    for key, text in COLUMNS.items():
+        lines.append(f"{text:<{width}}" + "".join(_cell(results[name].columns[key], cell) for name in names))
+    for emotion in next(iter(results.values())).closures:
+        text = f"closures kept, {emotion}, %"
+        lines.append(f"{text:<{width}}" + "".join(_cell(results[name].closures[emotion], cell) for name in names))
+    return "\n".join(lines)
+
+
+def _cell(value: float, width: int) -> str:
+    if np.isnan(value):
+        return f"{'-':>{width}}"
+    return f"{value:>{width}.0f}" if abs(value) >= 1000 else f"{value:>{width}.4g}"
+

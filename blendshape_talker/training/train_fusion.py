@@ -1,0 +1,384 @@
+"""``train fusion``: blendshapes and both encoders of the fusion module, trained jointly on speech and expression.
+
+Paper: arXiv 2510.25234, section 3.2. With x_a a frame of speech, x_e one of expression and w(.) the encoders' weights:
+
+    L = |B_A w_A(x_a) + B_E w_E(x_a) - x_a|^2 + the same for x_e + λ_s (|w_E(x_a)|_1 + |w_A(x_e)|_1) + λ_L |L B|^2
+
+plus the same reconstruction for velocities. Ours, because that loss alone does not disentangle: the structure of
+:mod:`shape_structure`, and two terms that ask the primary weights alone, which are what inference keeps, for the mouth of
+speech (contact frames count more) and for the expression without its lip aperture.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import TalkerError
+from ..files import whole_file
+from ..flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, Head, load_head
+from ..fusion import FILE_NAME, Encoder, FusionConfig, FusionModel, FusionNetwork
+from .fusion_data import LinearCorpus, load_expression_corpus, load_speech_corpus
+from .geometry import Facs, load_facs
+from .losses import laplacian_energy, linear_frame_error, shape_sparsity
+from .shape_naming import name_shapes, principal_components, slider_scale
+from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
+from .sparse_components import sparse_components
+
+logger = logging.getLogger(__name__)
+
+ProgressCallback = Callable[[float, str], None]
+_MM = 1000.0
+
+
+@dataclass(frozen=True)
+class FusionTraining:
+    """Every setting of the training. Weights of terms in mm² units; defaults found with ``evaluate fusion``.
+
+    sparsity λ_s; laplacian λ_L; velocity, primary: weights of their terms; contact: how much more a frame with closed
+    lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of those
+    vertices in every error; geometry_mapping: off for the ablation (vertices fill the image in file order).
+    """
+
+    network: FusionConfig = field(default_factory=FusionConfig)
+    structure: StructureConfig = field(default_factory=StructureConfig)
+    steps: int = 3000
+    batch: int = 192
+    learning_rate: float = 1e-3
+    shape_rate: float = 2e-3
+    sparsity: float = 0.02
+    laplacian: float = 0.02
+    velocity: float = 2.0
+    primary: float = 1.0
+    contact: float = 4.0
+    image_noise: float = 0.02
+    lip_weight: float = 8.0
+    eye_weight: float = 3.0
+    geometry_mapping: bool = True
+    seed: int = 0
+
+
+class FileOrderMap:
+    """Ablation of the geometric mapping: vertices fill a square image in file order, so that its neighbours mean nothing."""
+
+    size = 72  # the smallest multiple of eight with room for 5023 vertices
+
+    def to_image(self, deltas: np.ndarray) -> np.ndarray:
+        flat = np.zeros((*deltas.shape[:-2], self.size**2, 3), np.float32)
+        flat[..., :VERTEX_COUNT, :] = deltas
+        return np.moveaxis(flat, -1, -2).reshape(*deltas.shape[:-2], 3, self.size, self.size)
+
+
+@dataclass
+class _Domain:
+    """One corpus on the training device: basis in mm (K, V, 3), its images (K, 3, S, S), frames (N, K), pairs (M,)."""
+
+    basis: torch.Tensor
+    images: torch.Tensor
+    frames: torch.Tensor
+    pairs: torch.Tensor
+
+    def batch(self, size: int, generator: torch.Generator) -> torch.Tensor:
+        """(2 · size, K): frames and, after them, their successors."""
+        chosen = self.pairs[torch.randint(len(self.pairs), (size,), generator=generator)]
+        return torch.cat([self.frames[chosen], self.frames[chosen + 1]])
+
+
+def train(
+    speech_dir: str | Path,
+    expression_dir: str | Path,
+    out: str | Path,
+    settings: FusionTraining | None = None,
+    geometry: str | Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Train on a speech and an expression corpus (ours, VOCASET, Florence4D) and write ``fusion.npz``.
+
+    out: a folder, or the file's name; a loss plot ``fusion_loss.png`` and the history as JSON stand beside it.
+    geometry: facs.npz with the mesh's faces and the names of muscles; taken from a compact corpus when not given.
+    """
+    facs = find_facs(geometry, expression_dir, speech_dir)
+    speech, expression = load_speech_corpus(speech_dir, progress), load_expression_corpus(expression_dir, progress)
+    model, history = fit(speech, expression, facs, settings or FusionTraining(), progress)
+    target = Path(out)
+    target = target if target.suffix == ".npz" else target / FILE_NAME
+    target.parent.mkdir(parents=True, exist_ok=True)
+    used = asdict(settings or FusionTraining())
+    used.pop("network")
+    model.save(target, training=used)
+    with whole_file(target.with_name("fusion_history.json")) as stream:
+        stream.write(json.dumps(history, indent=1).encode())
+    plot_history(history, target.with_name("fusion_loss.png"))
+    return target
+
+
+def fit(
+    speech: LinearCorpus,
+    expression: LinearCorpus,
+    facs: Facs,
+    settings: FusionTraining,
+    progress: ProgressCallback | None = None,
+    head: Head | None = None,
+) -> tuple[FusionModel, dict[str, list[float]]]:
+    """Initialise from principal components, train jointly, scale to sliders and name. Returns (model, loss history)."""
+    torch.manual_seed(settings.seed)
+    head = head if head is not None else load_head()
+    image_map = head.geometry_map if settings.geometry_mapping else FileOrderMap()
+    speech_frames, expression_frames = speech.frames("train"), expression.frames("train")
+    modes = principal_components(speech_frames[0], speech.basis, settings.network.speech_count)
+    structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
+    domains = {
+        "speech": _domain(speech.basis, speech_frames, image_map),
+        "expression": _domain(expression.basis, expression_frames, image_map),
+    }
+    shapes = initial_shapes(speech, expression, structure, head, settings.network)
+    network = FusionNetwork(_fitting_config(settings, len(shapes[0]), len(shapes[1]), image_map))
+    trainer = _Trainer(network, domains, structure, head, facs.faces, shapes, settings)
+    history = trainer.run(progress)
+    _scale_to_sliders(network, domains)
+    blendshapes = network.blendshapes.detach().numpy()
+    count = network.config.speech_count
+    facs_names = [str(name) for name in facs.names]
+    names = name_shapes(blendshapes[:count], facs_names, facs.deltas, "speech")
+    names += name_shapes(blendshapes[count:], facs_names, facs.deltas, "expression")
+    return FusionModel(network, tuple(names), image_map), history
+
+
+def initial_shapes(
+    speech: LinearCorpus, expression: LinearCorpus, structure: ShapeStructure, head: Head, config: FusionConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sparse localised components of either corpus within the structure: two times (K, V, 3), metres at weight 1."""
+    result = []
+    for corpus, constrain, count in (
+        (speech, structure.speech, config.speech_count),
+        (expression, structure.expression, config.expression_count),
+    ):
+        curves, _ = corpus.frames("train")
+        basis = constrain(torch.from_numpy(np.asarray(corpus.basis, np.float32))).numpy()
+        result.append(sparse_components(curves, basis, head.vertices, count))
+    return result[0], result[1]
+
+
+class _Trainer:
+    def __init__(
+        self,
+        network: FusionNetwork,
+        domains: dict[str, _Domain],
+        structure: ShapeStructure,
+        head: Head,
+        faces: np.ndarray,
+        shapes: tuple[np.ndarray, np.ndarray],
+        settings: FusionTraining,
+    ) -> None:
+        self.network, self.domains, self.structure, self.settings = network, domains, structure, settings
+        self.free = [torch.nn.Parameter(torch.from_numpy(_MM * shape)) for shape in shapes]
+        laplacian = graph_laplacian(faces, VERTEX_COUNT).tocoo()
+        indices = torch.from_numpy(np.stack([laplacian.row, laplacian.col]).astype(np.int64))
+        values = torch.from_numpy(laplacian.data).float()
+        size = (VERTEX_COUNT, VERTEX_COUNT)
+        self.laplacian = torch.sparse_coo_tensor(indices, values, size, check_invariants=True).coalesce()
+
+        whole = 0.1 + head.face
+        whole[head.lips] += settings.lip_weight
+        whole[head.eye_region] += settings.eye_weight
+        self.whole = torch.from_numpy((whole / whole.sum()).astype(np.float32))
+        mouth = (1.0 - head.upper_face) * (0.1 + head.mouth)
+        mouth[head.lips] += settings.lip_weight
+        self.mouth = torch.from_numpy((mouth / mouth.sum()).astype(np.float32))
+        self.expression_target = structure.expression(domains["expression"].basis)
+        lips = domains["speech"].basis
+        self._gap_direction = lips[:, UPPER_LIP] - lips[:, LOWER_LIP]
+        gaps = (domains["speech"].frames @ self._gap_direction)[:, 1]
+        self._closed_below = max(0.15 * float(np.percentile(gaps.numpy(), 95)), 1e-3)
+        self._start_encoders()
+
+    def shapes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B_A (K_A, V, 3), B_E (K_E, V, 3)) in mm, with their structure."""
+        return self.structure.speech(self.free[0]), self.structure.expression(self.free[1])
+
+    def run(self, progress: ProgressCallback | None) -> dict[str, list[float]]:
+        settings = self.settings
+        generator = torch.Generator().manual_seed(settings.seed)
+        groups = self._parameter_groups()
+        optimiser = torch.optim.Adam(groups)
+        rates = [group["lr"] for group in groups]
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, max(settings.steps, 2), pct_start=0.05)
+        history: dict[str, list[float]] = {"step": []}
+        for step in range(settings.steps):
+            terms = self.terms(generator)
+            loss = torch.stack(list(terms.values())).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            if step % max(1, settings.steps // 200) == 0 or step == settings.steps - 1:
+                history["step"].append(step)
+                for name, value in terms.items():
+                    history.setdefault(name, []).append(float(value.detach()))
+                if progress:
+                    progress((step + 1) / settings.steps, f"training fusion, loss {float(loss.detach()):.4f}")
+        with torch.no_grad():
+            self.network.blendshapes.copy_(torch.cat(self.shapes()) / _MM)
+        return history
+
+    def _parameter_groups(self) -> list[dict]:
+        """Adam moves every number by about its rate: the rate of a tensor goes by the size of its numbers at the start.
+
+        The shortcut's thousands of tiny weights pull in one direction; at a common rate one step would undo its start.
+        """
+        groups = [{"params": self.free, "lr": self.settings.shape_rate}]
+        for encoder in (self.network.speech_encoder, self.network.expression_encoder):
+            like_shortcut = float(encoder.shortcut.weight.detach().square().mean().sqrt())
+            for parameter in encoder.parameters():
+                size = float(parameter.detach().square().mean().sqrt()) or like_shortcut
+                groups.append({"params": [parameter], "lr": self.settings.learning_rate * size})
+        return groups
+
+    def terms(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """The weighted terms of the loss on one batch of each domain."""
+        settings, count = self.settings, self.network.config.speech_count
+        speech_shapes, expression_shapes = self.shapes()
+        both = torch.cat([speech_shapes, expression_shapes])
+        sizes = both.square().mean(dim=(1, 2)).sqrt().detach()  # mm that a weight of 1 moves a vertex
+        terms: dict[str, torch.Tensor] = {}
+        for kind, domain in self.domains.items():
+            frames = domain.batch(settings.batch, generator)
+            encoder = self.network.encoder(kind)
+            # the first convolution is linear: what it makes of the basis is enough, and noise there is noise in pixels
+            patches = torch.tensordot(frames, encoder.patches(domain.images), 1)
+            patches = patches + settings.image_noise * torch.randn(patches.shape, generator=generator)
+            weights = encoder.read_patches(patches)
+            half = len(frames) // 2
+            moving = torch.cat([weights, weights[half:] - weights[:half]])
+            wanted = torch.cat([frames, frames[half:] - frames[:half]])
+            error = linear_frame_error(moving, both, wanted, domain.basis, self.whole)
+            terms[f"{kind} reconstruction"] = error[: len(frames)].mean()
+            terms[f"{kind} velocity"] = settings.velocity * error[len(frames) :].mean()
+            if kind == "speech":
+                error = linear_frame_error(weights[:, :count], speech_shapes, frames, domain.basis, self.mouth)
+                emphasis = 1.0 + settings.contact * self._closed(frames)
+                terms["speech primary"] = settings.primary * (emphasis * error).mean()
+                crossing = shape_sparsity(weights[:, count:], sizes[count:])
+            else:
+                error = linear_frame_error(
+                    weights[:, count:], expression_shapes, frames, self.expression_target, self.whole
+                )
+                terms["expression primary"] = settings.primary * error.mean()
+                crossing = shape_sparsity(weights[:, :count], sizes[:count])
+            terms[f"{kind} sparsity"] = settings.sparsity * crossing
+        terms["laplacian"] = settings.laplacian * laplacian_energy(both, self.laplacian)
+        return terms
+
+    def _closed(self, frames: torch.Tensor) -> torch.Tensor:
+        return ((frames @ self._gap_direction)[:, 1] < self._closed_below).float()
+
+    @torch.no_grad()
+    def _start_encoders(self) -> None:
+        """Patches start as low cosines, the shortcut as the best linear reading of them, the branch at zero output."""
+        count = self.network.config.speech_count
+        speech_shapes, expression_shapes = self.shapes()
+        for kind, domain in self.domains.items():
+            if kind == "speech":
+                first = _least_squares(domain.basis, speech_shapes, self.mouth)
+                rest = domain.basis - torch.tensordot(first, speech_shapes, 1)
+                wanted = torch.cat([first, _least_squares(rest, expression_shapes, self.whole)], dim=1)
+            else:
+                first = _least_squares(self.expression_target, expression_shapes, self.whole)
+                rest = domain.basis - torch.tensordot(first, expression_shapes, 1)
+                wanted = torch.cat([_least_squares(rest, speech_shapes, self.whole), first], dim=1)
+            assert wanted.shape[1] == self.network.config.shape_count and count
+            _start_encoder(self.network.encoder(kind), domain, wanted)
+
+
+def _start_encoder(encoder: Encoder, domain: _Domain, wanted: torch.Tensor) -> None:
+    kernel = encoder.patches.weight
+    side = kernel.shape[-1]
+    position = (torch.arange(side) + 0.5) / side
+    cosines = [torch.cos(np.pi * order * position) for order in range(side)]
+    orders = sorted(((i, j) for i in range(side) for j in range(side)), key=lambda pair: (sum(pair), pair))
+    kernel.zero_()
+    for channel in range(len(kernel)):
+        i, j = orders[channel // 3]
+        wave = torch.outer(cosines[i], cosines[j])
+        kernel[channel, channel % 3] = wave / wave.norm()
+    patches = encoder.patches(domain.images).flatten(1).double()
+    frames = domain.frames.double()
+    moment = frames.T @ frames / len(frames)
+    values, vectors = torch.linalg.eigh(moment)
+    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    seen = root @ patches
+    gram = seen @ seen.T
+    ridge = 1e-7 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    encoder.shortcut.weight.copy_((seen.T @ torch.linalg.solve(gram + ridge, root @ wanted.double())).T.float())
+    encoder.output.weight.zero_()
+
+
+def _least_squares(targets: torch.Tensor, shapes: torch.Tensor, vertex_weights: torch.Tensor) -> torch.Tensor:
+    """Weights (N, K) of shapes (K, V, 3) that come nearest to targets (N, V, 3), vertices weighted."""
+    root = vertex_weights.sqrt()[:, None].double()
+    flat, wanted = (shapes * root).flatten(1), (targets * root).flatten(1)
+    gram = flat @ flat.T
+    ridge = 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    return torch.linalg.solve(gram + ridge, flat @ wanted.T).T.float()
+
+
+def _domain(basis: np.ndarray, frames: tuple[np.ndarray, np.ndarray], image_map) -> _Domain:
+    millimetres = _MM * np.asarray(basis, np.float32)
+    images = image_map.to_image(millimetres).astype(np.float32)
+    if not len(frames[1]):
+        raise TalkerError("the corpus has no two frames in a row to train on; make a larger one")
+    return _Domain(*(torch.from_numpy(array) for array in (millimetres, images, *frames)))
+
+
+def _fitting_config(settings: FusionTraining, speech_count: int, expression_count: int, image_map) -> FusionConfig:
+    """The configured network, with as many shapes as the corpora have independent motions."""
+    size = image_map.size if isinstance(image_map, FileOrderMap) else settings.network.image_size
+    changes = {"speech_count": speech_count, "expression_count": expression_count, "image_size": size}
+    return FusionConfig(**{**asdict(settings.network), **changes})
+
+
+@torch.no_grad()
+def _scale_to_sliders(network: FusionNetwork, domains: dict[str, _Domain]) -> None:
+    """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too."""
+    count = network.config.speech_count
+    factors = []
+    for kind, domain in domains.items():
+        encoder = network.encoder(kind)
+        patches = encoder.patches(domain.images)
+        chosen = domain.frames[:: max(1, len(domain.frames) // 8000)]
+        weights = torch.cat([encoder.read_patches(torch.tensordot(block, patches, 1)) for block in chosen.split(1024)])
+        own = weights[:, :count] if kind == "speech" else weights[:, count:]
+        factors.append(torch.from_numpy(slider_scale(own.numpy())).float())
+    factor = torch.cat(factors)
+    network.blendshapes *= factor[:, None, None]
+    for encoder in (network.speech_encoder, network.expression_encoder):
+        encoder.patches.weight *= _MM  # trained on millimetres, used on metres
+        encoder.shortcut.weight /= factor[:, None]
+        encoder.output.weight /= factor[:, None]
+
+
+def find_facs(geometry: str | Path | None, *folders: str | Path) -> Facs:
+    for candidate in [Path(geometry)] if geometry else [Path(folder) / "facs.npz" for folder in folders]:
+        if geometry or candidate.is_file():
+            return load_facs(candidate)
+    raise TalkerError("these corpora hold no facs.npz; name one with --geometry (made by 'corpus geometry')")
+
+
+def plot_history(history: dict[str, list[float]], path: str | Path) -> Path:
+    """Loss terms over the steps as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, values in history.items():
+        if name != "step":
+            axes.plot(history["step"], np.maximum(values, 1e-9), label=name)
+    axes.set(xlabel="step", ylabel="weighted term", yscale="log", title="Fusion training")
+    axes.legend(fontsize=7)
+    with whole_file(path) as stream:
+        figure.savefig(stream, format="png", dpi=110)
+    return Path(path)
