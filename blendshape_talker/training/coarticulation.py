@@ -42,6 +42,7 @@ _PLATEAU = 0.5  # share of a phone, in its middle, in which its dominance is ful
 
 APERTURE_MM = 13.0  # lip gap of a fully open [ɑ] in an average style
 JAW_WEIGHT = 0.34  # jawOpen of the same
+PRESSED_MM = 0.7  # how far the lips press on beyond contact in a bilabial
 PAUSE_SECONDS = 0.25  # shorter silences are bridged
 
 # name: targets of the channels | their dominances. Aperture and jaw in units of the open [ɑ]; spread is the retraction
@@ -58,7 +59,7 @@ IY   .36  .25 .65 .00 .00 | 1.0 1.0 1.0 .90 .90
 OW   .58  .50 .00 .45 .35 | 1.0 1.0 .90 1.0 1.0
 UH   .38  .34 .00 .40 .25 | .90 .90 .80 1.0 1.0
 UW   .26  .22 .00 .85 .20 | 1.0 1.0 1.0 1.2 1.2
-W    .17  .15 .00 1.0 .05 | 2.0 .80 1.0 1.5 1.0
+W    .17  .15 .00 1.0 .05 | 2.5 .90 1.2 2.0 1.2
 Y    .30  .20 .45 .00 .00 | .60 .80 .60 .40 .40
 R    .32  .28 .00 .30 .35 | .60 .60 .40 .70 .70
 L    .42  .36 .05 .00 .00 | .45 .40 .10 .08 .08
@@ -80,7 +81,9 @@ for _line in _TABLE.strip().splitlines():
     _name, *_numbers = _left.split()
     _TARGETS[_name] = np.array(_numbers, float)
     _DOMINANCES[_name] = np.array(_right.split(), float)
-_LIKE = {"B": "P", "M": "P", "V": "F", "Z": "S", "ZH": "SH", "CH": "SH", "JH": "SH", "D": "T", "G": "K", "NG": "K", "DH": "TH"}
+_LIKE = {
+    "B": "P", "M": "P", "V": "F", "Z": "S", "ZH": "SH", "CH": "SH", "JH": "SH", "D": "T", "G": "K", "NG": "K", "DH": "TH",
+}  # fmt: skip
 # A diphthong is two phones to the mouth: first part, second part, share of the first.
 _DIPHTHONGS = {
     "AY": ("AA", "IH", 0.55), "AW": ("AA", "UH", 0.50), "EY": ("EH", "IY", 0.45),
@@ -235,24 +238,32 @@ class LipGeometry:
     def set_gap(self, weights: np.ndarray, gap: np.ndarray, may_open: np.ndarray | float = 1.0) -> None:
         """Changes (T,N) ``weights`` in place so that the lips stand ``gap`` (T,) mm apart.
 
-        A mouth too open is shut by ``mouthClose``; one too narrow opened by the lips, two thirds by the lower, as far as
-        ``may_open`` (T,) 0 … 1 lets it: pressed lips need not be eased. Each is the root of a quadratic in one weight.
+        A mouth too open is shut by ``mouthClose``. One too narrow is opened by the lips, two thirds by the lower, and by
+        the jaw where they would bare the teeth; ``may_open`` (T,) 0 … 1 says how far: pressed lips need not be eased.
         """
         may_open = np.broadcast_to(may_open, gap.shape)
-        closing = np.zeros(len(self._relative))
-        closing[self.index["mouthClose"]] = 1.0
-        opening = np.zeros(len(self._relative))
-        for side in "LR":
-            opening[self.index[f"mouthLowerDown_{side}"]] = 0.65
-            opening[self.index[f"mouthUpperUp_{side}"]] = 0.35
+        self._approach(weights, gap, {"mouthClose": 1.0}, np.inf, +1.0)
+        lips = {"mouthLowerDown_L": 0.65, "mouthLowerDown_R": 0.65, "mouthUpperUp_L": 0.35, "mouthUpperUp_R": 0.35}
+        self._approach(weights, gap, lips, 0.5 * may_open, -1.0)
+        self._approach(weights, gap, {"jawOpen": 1.0}, may_open, -1.0)
+
+    def _approach(
+        self, weights: np.ndarray, gap: np.ndarray, shapes: Mapping[str, float], most: np.ndarray | float, sign: float
+    ) -> None:
+        """Adds ``shapes`` to the frames that are too open (``sign`` 1) or too narrow (−1), ``most`` at the utmost.
+
+        The squared distance of the lips is quadratic in the amount; its nearer root is the amount that fits.
+        """
+        direction = np.zeros(len(self._relative))
+        for name, share in shapes.items():
+            direction[self.index[name]] = share
+        step = direction @ self._relative
         apart = self._neutral + weights @ self._relative
         excess = np.sum(apart**2, axis=1) - (self._rest + gap) ** 2
-        for direction, rows, sign in ((closing, excess > 0, -1.0), (opening, excess < 0, 1.0)):
-            step = direction @ self._relative
-            square, slope = step @ step, 2 * apart[rows] @ step
-            root = np.sqrt(np.maximum(slope**2 - 4 * square * excess[rows], 0.0))
-            amount = np.maximum((-slope + sign * root) / (2 * square), 0.0)
-            weights[rows] += (amount if sign < 0 else amount * may_open[rows])[:, None] * direction
+        square, slope = step @ step, 2 * apart @ step
+        root = np.sqrt(np.maximum(slope**2 - 4 * square * excess, 0.0))
+        amount = np.clip((-slope - sign * root) / (2 * square), 0.0, most)
+        weights += np.where(sign * excess > 0, amount, 0.0)[:, None] * direction
 
 
 def mouth_curves(
@@ -277,22 +288,24 @@ def mouth_curves(
     tucked = _envelope(contact_spans(phones, LABIODENTALS), clock, 0.060 * quickness, 0.055 * quickness)
     tucked = tucked * (1 - closed)  # from [v] to [b] the lower lip leaves the teeth while it rises to the upper lip
     shut = rest_envelope(phones, clock)
-    relaxed = rest_envelope(phones, clock, closing=0.18, opening=0.18)
+    relaxed = rest_envelope(phones, clock, closing=0.18, opening=0.12)
 
     # Unlike the channels' other parts, aperture and jaw follow the voice's level.
     aperture = channels[:, _APERTURE] * gain * style.lips * APERTURE_MM
     aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.155 * APERTURE_MM * style.lips)
-    aperture = (aperture * (1 - closed) - 0.25 * closed) * (1 - shut)
+    narrowed = 0.8 * _envelope(contact_spans(phones, frozenset("W")), clock, 0.080, 0.070)
+    aperture = aperture * (1 - narrowed) + narrowed * np.minimum(aperture, 0.18 * APERTURE_MM * style.lips)
+    aperture = (aperture * (1 - closed) - PRESSED_MM * closed) * (1 - shut)
     jaw = channels[:, _JAW] * gain * style.jaw * (1 - relaxed)
     spread, pucker, funnel = (channels[:, 2:] * (1 - relaxed)[:, None]).T
 
     weights = np.zeros((frames, len(lips.index))) if extras is None else extras.copy()
     index = lips.index
     weights[:, index["jawOpen"]] += JAW_WEIGHT * jaw
-    weights[:, index["mouthPucker"]] += 0.75 * style.rounding * pucker * (1 - 0.3 * tucked)
+    weights[:, index["mouthPucker"]] += 0.90 * style.rounding * pucker * (1 - 0.3 * tucked)
     weights[:, index["mouthFunnel"]] += 0.60 * style.rounding * funnel * (1 - 0.6 * np.maximum(closed, tucked))
-    weights[:, index["mouthRollLower"]] += 0.42 * tucked + 0.06 * closed
-    weights[:, index["mouthRollUpper"]] += 0.05 * closed
+    weights[:, index["mouthRollLower"]] += 0.42 * tucked + 0.04 * closed
+    weights[:, index["mouthRollUpper"]] += 0.03 * closed
     smile = style.smile * (1 - 0.5 * np.clip(pucker, 0, 1))
     for side, sign in (("L", 1.0), ("R", -1.0)):
         share = 1 + 0.35 * sign * style.asymmetry
