@@ -40,8 +40,9 @@ class Recording:
 def load_recording(path: str | os.PathLike[str]) -> Recording:
     """Read a WAV, FLAC, OGG or MP3 file of any rate and any number of channels (mixed to one by their mean).
 
-    Memory grows with the 16 kHz mono result (230 MB for an hour), not with the file. :class:`TalkerError` for a file that is
-    missing, a folder, empty, no sound file, damaged, shorter than 0.2 s, or that holds numbers that are not finite.
+    Memory grows with the 16 kHz mono result (230 MB for an hour), not with the file. :class:`TalkerError` for a file
+    that is missing, a folder, empty, no sound file, damaged, shorter than 0.2 s, or that holds numbers that are not
+    finite.
     """
     path = Path(path)
     if not path.exists():

@@ -1,10 +1,11 @@
-"""Stage 1: from sound to the deformation that speech causes, after FaceFormer (Fan et al. 2022), in parallel and in windows.
+"""Stage 1: from sound to the deformation that speech causes, after FaceFormer (Fan et al. 2022), in parallel and in
+windows.
 
-FaceFormer's ingredients: cross-modal attention from frames to audio features with an alignment bias, periodic positional
-encoding, temporally biased self-attention, a style embedding per training speaker, an output layer that starts at zero.
-What differs (ours): the frames of a window are computed at once instead of one after another, attention reaches a fixed
-distance, so an hour of sound costs sixty times a minute of it, and the output is a vector on a linear basis of vertex
-displacements rather than 15,069 numbers.
+FaceFormer's ingredients: cross-modal attention from frames to audio features with an alignment bias, periodic
+positional encoding, temporally biased self-attention, a style embedding per training speaker, an output layer that
+starts at zero. What differs (ours): the frames of a window are computed at once instead of one after another,
+attention reaches a fixed distance, so an hour of sound costs sixty times a minute of it, and the output is a vector
+on a linear basis of vertex displacements rather than 15,069 numbers.
 """
 
 import os
@@ -70,7 +71,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
     from torch.nn import functional
 
     class BiasedAttention(nn.Module):
-        """Multi-head attention within a reach; a learned bias per head and distance that starts as FaceFormer's: nearer counts more."""
+        """Multi-head attention within a reach; the learned bias per head and distance starts as FaceFormer's."""
 
         def __init__(self, reach: int, decay_ticks: float):
             super().__init__()

@@ -1,4 +1,5 @@
-"""The first layers of OpenAI Whisper base's encoder (Radford et al. 2022; MIT licence): what was said, 50 times a second.
+"""The first layers of OpenAI Whisper base's encoder (Radford et al. 2022; MIT licence): what was said, 50 times a
+second.
 
 The bundled weights are the original's, rounded to 8 bits per row. A recording of any length is encoded in windows that
 overlap, never padded to Whisper's 30 s, so the cost grows with the length alone.
@@ -43,9 +44,9 @@ class WhisperConfig:
 def normalise(log_mel: np.ndarray, loudness_from: np.ndarray | None = None) -> np.ndarray:
     """Bring a whole recording's log-mel (T,80) to Whisper's input range; the same gain for all its windows.
 
-    As in Whisper the quietest 80 dB below the peak are cut off and (x + 4) / 4 taken. Ours: the recording is first brought
-    to one loudness (by at most 40 dB), measured by the 99th percentile of the frames' strongest bands, which a click or a
-    cough does not move; ``loudness_from`` (S,80) names the frames to measure, all if not given.
+    As in Whisper the quietest 80 dB below the peak are cut off and (x + 4) / 4 taken. Ours: the recording is first
+    brought to one loudness (by at most 40 dB), measured by the 99th percentile of the frames' strongest bands, which
+    a click or a cough does not move; ``loudness_from`` (S,80) names the frames to measure, all if not given.
     """
     measured = log_mel if loudness_from is None else loudness_from
     peak = float(np.percentile(measured.max(axis=1), 99))
@@ -95,7 +96,7 @@ _ORIGINAL_NAMES = {
 
 
 def pack(original: Mapping[str, np.ndarray], config: WhisperConfig) -> dict[str, np.ndarray]:
-    """Arrays to store from Whisper's state dict (query, key, value stacked as ``attn.qkv``): int8 rows and their scales."""
+    """Int8 rows and their scales from Whisper's state dict, query, key and value stacked as ``attn.qkv``."""
     names = {f"{conv}.{part}": f"{conv}.{part}" for conv in ("conv1", "conv2") for part in ("weight", "bias")}
     for index in range(config.layers):
         for ours, theirs in _ORIGINAL_NAMES.items():
@@ -155,10 +156,11 @@ class WhisperEncoder:
         window_seconds: float = WINDOW_SECONDS,
         margin_seconds: float = MARGIN_SECONDS,
     ) -> np.ndarray:
-        """Features (ceil(T / 2), 512) float32 of normalised log-mel (T,80), computed in windows with margins on both sides.
+        """Features (ceil(T / 2), 512) float32 of normalised log-mel (T,80), computed in windows with margins on both
+        sides.
 
-        Look-ahead for streaming: one window and one margin. ``progress`` gets a fraction and a message after each window;
-        :class:`Cancelled` when ``cancelled()`` says so.
+        Look-ahead for streaming: one window and one margin. ``progress`` gets a fraction and a message after each
+        window; :class:`Cancelled` when ``cancelled()`` says so.
         """
         import torch
 
@@ -207,7 +209,9 @@ def _sinusoids(length: int, width: int, device: "torch.device") -> "torch.Tensor
     return torch.cat([angles.sin(), angles.cos()], dim=1).to(device)
 
 
-def convert(original: str | os.PathLike[str], target: str | os.PathLike[str], layers: int = WhisperConfig.layers) -> None:
+def convert(
+    original: str | os.PathLike[str], target: str | os.PathLike[str], layers: int = WhisperConfig.layers
+) -> None:
     """Make the bundled file from Whisper base's encoder as .npz (names as in its PyTorch state dict)."""
     config = WhisperConfig(layers=layers)
     with np.load(original, allow_pickle=False) as archive:

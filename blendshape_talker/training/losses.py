@@ -33,7 +33,8 @@ def lip_gaps(coefficients: "torch.Tensor", pair_basis: "torch.Tensor", neutral: 
 def contact_weight(gap: "torch.Tensor", opening: "torch.Tensor", extra: float) -> "torch.Tensor":
     """Weight per frame (B,T): 1, plus ``extra`` where the lips touch, falling to nothing as they part.
 
-    gap (B,T) of the target in mm; opening (B,1): the gap's 95th percentile in its take. The lips touch below 15 % of it.
+    gap (B,T) of the target in mm; opening (B,1): the gap's 95th percentile in its take. The lips touch below 15 % of
+    it.
     """
     share = gap / opening.clamp(min=1e-3)
     return 1 + extra * (1 - (share - 0.1) / 0.15).clamp(0, 1)
@@ -60,8 +61,8 @@ def liveliness(predicted: "torch.Tensor", target: "torch.Tensor", window: int = 
 def lip_vertex_error(predicted: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """LVE of (T,L,3) lip vertices in metres: (mm, 1e-5 m²).
 
-    The mean over frames of the largest distance of a lip vertex in mm, and the mean of the largest squared distance, which
-    the literature (MeshTalk, FaceFormer) prints in units of 1e-5 "mm" that are 1e-5 m².
+    The mean over frames of the largest distance of a lip vertex in mm, and the mean of the largest squared distance,
+    which the literature (MeshTalk, FaceFormer) prints in units of 1e-5 "mm" that are 1e-5 m².
     """
     squared = np.square(np.asarray(predicted, np.float64) - target).sum(-1).max(-1)
     return float(np.sqrt(squared).mean() * 1e3), float(squared.mean() * 1e5)
