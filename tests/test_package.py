@@ -16,7 +16,7 @@ import build
 
 # Runs inside the bare Blender: install, enable, bake the bundled recording through the command line's code, look at it.
 SCRIPT = """
-import importlib, json, socket, sys, time
+import importlib.util, json, socket, sys
 import bpy, addon_utils
 from pathlib import Path
 
