@@ -292,7 +292,7 @@ def mouth_curves(
 
     # Unlike the channels' other parts, aperture and jaw follow the voice's level.
     aperture = channels[:, _APERTURE] * gain * style.lips * APERTURE_MM
-    aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.155 * APERTURE_MM * style.lips)
+    aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.125 * APERTURE_MM * style.lips)
     narrowed = 0.8 * _envelope(contact_spans(phones, frozenset("W")), clock, 0.080, 0.070)
     aperture = aperture * (1 - narrowed) + narrowed * np.minimum(aperture, 0.18 * APERTURE_MM * style.lips)
     aperture = (aperture * (1 - closed) - PRESSED_MM * closed) * (1 - shut)
