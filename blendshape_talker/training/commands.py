@@ -42,11 +42,11 @@ def _add_geometry(corpora) -> None:
 
 
 def _geometry(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import geometry
+    from . import geometry, head
 
     geometry.make_facs(arguments.data, arguments.out, progress=progress)
     if arguments.head:
-        geometry.make_head(arguments.data, arguments.out, arguments.head, progress=progress)
+        head.make_head(arguments.out, arguments.head, progress=progress)
 
 
 # ---- speech corpus ------------------------------------------------------------------------------------------------
@@ -111,8 +111,8 @@ def _add_expressions(corpora) -> None:
     parser.add_argument("--geometry", required=True, metavar="facs.npz", help="made by 'corpus geometry'")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the sequences")
     parser.add_argument("--identities", type=int, default=24, metavar="N", help="subjects, each with its habits (24)")
-    parser.add_argument("--layout", choices=("curves", "florence4d"), default="curves",
-                        help="curves: compact FACS weights; florence4d: PLY files as in Florence4D (curves)")  # fmt: skip
+    layout_help = "curves: compact FACS weights; florence4d: PLY files as in Florence4D (curves)"
+    parser.add_argument("--layout", choices=("curves", "florence4d"), default="curves", help=layout_help)
     parser.add_argument("--seed", type=int, default=0, help="makes the same corpus again (0)")
     parser.set_defaults(run=_expressions)
 
