@@ -103,7 +103,8 @@ def make_speech_corpus(
     setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects)
     batches = _plan(list(subjects.values()), setting.ljspeech, hours, seed)
     entries: list[dict] = []
-    with multiprocessing.Pool(processes, _start_worker, (setting,)) as pool:
+    # A process per batch: espeak-ng keeps something of every voice it has spoken with, and the order would matter.
+    with multiprocessing.Pool(processes, _start_worker, (setting,), maxtasksperchild=1) as pool:
         for number, made in enumerate(pool.imap(_make_batch, batches), 1):
             entries.extend(made)
             if progress:
