@@ -160,12 +160,13 @@ def features_of(
     samples: np.ndarray,
     progress: Progress | None = None,
     cancelled: CancelTest | None = None,
+    first_position: int = 0,
 ) -> np.ndarray:
     """Encoder features (A,512) of a whole recording (N,) at 16 kHz, covering its last frame as well."""
     tail = np.zeros(SAMPLE_RATE // 10, np.float32)
     mel = log_mel(np.concatenate([samples, tail]))
     loud = mel[: max(1, len(samples) // HOP)]
-    return encoder.encode(normalise(mel, loud), progress, cancelled)
+    return encoder.encode(normalise(mel, loud), progress, cancelled, first_position=first_position)
 
 
 class SpeechModel:

@@ -7,6 +7,7 @@ overlap, never padded to Whisper's 30 s, so the cost grows with the length alone
 
 import math
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -14,14 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import checkpoint
-from .errors import Cancelled
+from .errors import Cancelled, TalkerError
 
 if TYPE_CHECKING:
     import torch
 
 KIND = "whisper encoder"
 FEATURE_RATE = 50
-WINDOW_SECONDS = 10
+WINDOW_SECONDS = 8
 MARGIN_SECONDS = 1
 _LOUD_LOG_POWER = 1.2
 _LARGEST_GAIN = 4.0
@@ -155,12 +156,15 @@ class WhisperEncoder:
         cancelled: CancelTest | None = None,
         window_seconds: float = WINDOW_SECONDS,
         margin_seconds: float = MARGIN_SECONDS,
+        first_position: int = 0,
     ) -> np.ndarray:
         """Features (ceil(T / 2), 512) float32 of normalised log-mel (T,80), computed in windows with margins on both
         sides.
 
         Look-ahead for streaming: one window and one margin. ``progress`` gets a fraction and a message after each
-        window; :class:`Cancelled` when ``cancelled()`` says so.
+        window; ``first_position``: row of Whisper's positional table that the windows begin at; training varies it,
+        so that nothing depends on where in a window a sound happens to lie. :class:`Cancelled` when ``cancelled()``
+        says so.
         """
         import torch
 
@@ -174,13 +178,13 @@ class WhisperEncoder:
                 raise Cancelled
             with torch.inference_mode():
                 mel = torch.from_numpy(log_mel[2 * first : 2 * last]).to(self.device)
-                output = self._forward(mel[None])[0, start - first : stop - first]
+                output = self._forward(mel[None], first_position)[0, start - first : stop - first]
             features[start:stop] = output.cpu().numpy()
             if progress is not None:
                 progress(stop / count, "Listening")
         return features
 
-    def _forward(self, mel: "torch.Tensor") -> "torch.Tensor":
+    def _forward(self, mel: "torch.Tensor", first_position: int) -> "torch.Tensor":
         """(B,T,80) to (B,T/2,512): output of the last kept layer, without the original's final normalisation."""
         import torch
         from torch.nn import functional
@@ -189,7 +193,7 @@ class WhisperEncoder:
         x = functional.gelu(modules["conv1"](mel.transpose(1, 2)))
         x = functional.gelu(modules["conv2"](x)).transpose(1, 2)
         batch, length, width = x.shape
-        x = x + _sinusoids(length, width, x.device)
+        x = x + _sinusoids(first_position, length, width, x.device)
         for index in range(self.config.layers):
             block = modules[f"block{index}"]
             qkv = block["qkv"](block["attn_ln"](x)).view(batch, length, 3, heads, width // heads)
@@ -200,12 +204,12 @@ class WhisperEncoder:
         return torch.as_tensor(x)
 
 
-def _sinusoids(length: int, width: int, device: "torch.device") -> "torch.Tensor":
-    """Whisper's positions (length, width): sines of falling frequency, then their cosines."""
+def _sinusoids(first: int, length: int, width: int, device: "torch.device") -> "torch.Tensor":
+    """Whisper's positions (length, width) from number ``first`` on: sines of falling frequency, then their cosines."""
     import torch
 
     step = math.log(10000) / (width // 2 - 1)
-    angles = torch.arange(length)[:, None] * torch.exp(-step * torch.arange(width // 2))[None]
+    angles = torch.arange(first, first + length)[:, None] * torch.exp(-step * torch.arange(width // 2))[None]
     return torch.cat([angles.sin(), angles.cos()], dim=1).to(device)
 
 
@@ -214,6 +218,11 @@ def convert(
 ) -> None:
     """Make the bundled file from Whisper base's encoder as .npz (names as in its PyTorch state dict)."""
     config = WhisperConfig(layers=layers)
-    with np.load(original, allow_pickle=False) as archive:
-        arrays = pack(archive, config)
+    try:
+        with np.load(original, allow_pickle=False) as archive:
+            arrays = pack(archive, config)
+    except FileNotFoundError:
+        raise TalkerError(f"{original}: no such file; name the .npz of Whisper base's encoder") from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise TalkerError(f"{original}: does not hold Whisper base's encoder ({error}); name the right .npz") from error
     checkpoint.save(target, KIND, asdict(config), arrays)

@@ -27,6 +27,7 @@ Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000
 QUIET_SUBJECT = "(no speech)"
 _BLOCK = 300
+_LAST_POSITION = 300
 _BASIS_FRAMES = 900
 
 
@@ -200,7 +201,10 @@ def prepare(
                 generator: np.random.Generator | None = generator if copy else None,
             ) -> np.ndarray:
                 samples = timing.of_samples(sequence.samples())
-                return features_of(encoder, samples if generator is None else augment(samples, generator))
+                if generator is None:
+                    return features_of(encoder, samples)
+                position = int(generator.integers(0, _LAST_POSITION))
+                return features_of(encoder, augment(samples, generator), first_position=position)
 
             features = cache.get(f"{copy}/{sequence.name}", compute)
             frames = round((sequence.frames / timing.speed) + timing.lead + timing.tail)
