@@ -17,6 +17,7 @@ def add_commands(commands) -> None:
     _add_speech_corpus(corpora)
     _add_demo_speech(corpora)
     _add_expressions(corpora)
+    _add_encoder(corpora)
 
     train = commands.add_parser("train", help="train a network")
     networks = train.add_subparsers(dest="network", metavar="NETWORK", required=True)
@@ -24,6 +25,8 @@ def add_commands(commands) -> None:
     evaluate = commands.add_parser("evaluate", help="measure the bundled or other weights")
     subjects = evaluate.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
 
+    _add_train_speech(networks)
+    _add_evaluate_speech(subjects)
     _add_train_fusion(networks)
     _add_evaluate_fusion(subjects)
 
@@ -138,6 +141,63 @@ def _expression_library(arguments: argparse.Namespace, progress: Progress) -> No
 
 
 # ---- speech network -----------------------------------------------------------------------------------------------
+
+
+def _add_encoder(corpora) -> None:
+    parser = corpora.add_parser("encoder", help="the bundled part of Whisper's encoder, in 8 bits")
+    parser.add_argument("--whisper", required=True, metavar="F.npz", help="Whisper base's encoder, PyTorch's names")
+    parser.add_argument("--out", required=True, metavar="F.npz", help="whisper_encoder.npz")
+    parser.add_argument("--layers", type=int, default=4, metavar="N", help="layers to keep, 1 to 6 (4)")
+    parser.set_defaults(run=_encoder)
+
+
+def _encoder(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .. import whisper
+
+    whisper.convert(arguments.whisper, arguments.out, arguments.layers)
+    progress.close()
+    print(arguments.out)
+
+
+def _add_train_speech(networks) -> None:
+    parser = networks.add_parser("speech", help="train the speech network")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
+    parser.add_argument("--out", required=True, metavar="F.npz", help="the weights; state, losses and plot beside them")
+    parser.add_argument("--cache", required=True, metavar="DIR", help="folder for the encoder's features")
+    parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
+    parser.add_argument("--copies", type=int, metavar="N", help="augmented copies of each take (the bundled weights')")
+    parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
+    parser.set_defaults(run=_train_speech)
+
+
+def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import train_speech
+
+    given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    settings = train_speech.TrainingSettings(**changes)
+    path = train_speech.train(arguments.corpus, arguments.out, arguments.cache, settings, progress)
+    progress.close()
+    print(path)
+
+
+def _add_evaluate_speech(subjects) -> None:
+    parser = subjects.add_parser("speech", help="lip sync on speech that was never trained on, in one table")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="sequences to measure (test)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_speech)
+
+
+def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import evaluate_speech
+
+    table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
 # ---- fusion network -----------------------------------------------------------------------------------------------
 
 
@@ -201,4 +261,6 @@ def _add_benchmark(commands) -> None:
 def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
     from . import benchmark
 
-    benchmark.run(json_path=arguments.json, progress=progress)
+    table = benchmark.run(json_path=arguments.json, progress=progress)
+    progress.close()
+    print(table)

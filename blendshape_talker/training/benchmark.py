@@ -1,0 +1,158 @@
+"""How fast the product is, and how fast FaceFormer's shape of network would be on the same machine."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import SAMPLE_RATE, load_recording
+from ..checkpoint import ASSETS
+
+Progress = Callable[[float, str], None]
+MINUTE = 60
+_LOADING = """
+import time
+start = time.perf_counter()
+from blendshape_talker.pipeline import Talker
+Talker.load({device!r})
+print(time.perf_counter() - start)
+"""
+
+
+def run(
+    json_path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    device: str = "cpu",
+    faceformer_seconds: float = 5.0,
+) -> str:
+    """Time loading in a new process, :meth:`Talker.animate` on a minute of speech, and FaceFormer's shape; a table as
+    text.
+
+    The minute is the bundled demo recording, repeated. ``faceformer_seconds``: length for the autoregressive network,
+    whose cost grows with the square of it (FaceFormer itself stops at 600 frames).
+    """
+    report = progress or (lambda fraction, message: None)
+    report(0.0, "Loading in a new process")
+    figures: dict[str, float | int | str] = {"device": device, "cores": os.cpu_count() or 1}
+    figures |= _time_loading(device)
+    report(0.3, "Animating a minute of speech")
+    figures |= _time_animate(device)
+    report(0.7, f"FaceFormer's shape of network on {faceformer_seconds:g} s")
+    figures |= _time_faceformer(faceformer_seconds, figures)
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=1))
+    width = max(len(name) for name in figures)
+    lines = [f"{name:<{width}}  {value:.2f}" if isinstance(value, float) else f"{name:<{width}}  {value}"
+             for name, value in figures.items()]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _time_loading(device: str) -> dict[str, float]:
+    """Seconds from the first import to loaded networks, the best of three processes."""
+    package_parent = Path(__file__).resolve().parents[2]
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", _LOADING.format(device=device)],
+            cwd=package_parent, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        seconds.append(float(done.stdout.split()[-1]))
+    return {"loading_s": min(seconds)}
+
+
+def _time_animate(device: str) -> dict[str, float]:
+    """Seconds of the whole path and of its parts for a minute of sound, after one short run to warm up."""
+    import soundfile
+
+    from ..pipeline import Talker
+
+    demo = load_recording(ASSETS / "demo_speech.flac").samples
+    minute = np.tile(demo, -(-MINUTE * SAMPLE_RATE // len(demo)))[: MINUTE * SAMPLE_RATE]
+    talker = Talker.load(device)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "minute.wav"
+        soundfile.write(path, minute[: 5 * SAMPLE_RATE], SAMPLE_RATE)
+        talker.animate(path, "happy")
+        soundfile.write(path, minute, SAMPLE_RATE)
+        start = time.perf_counter()
+        animation = talker.animate(path, "happy")
+        whole = time.perf_counter() - start
+    start = time.perf_counter()
+    talker.speech_model.coefficients(minute)
+    speech = time.perf_counter() - start
+    return {
+        "animate_minute_s": whole,
+        "animate_times_realtime": MINUTE / whole,
+        "speech_network_minute_s": speech,
+        "speech_network_frames_per_s": len(animation.times) / speech,
+    }
+
+
+def _time_faceformer(seconds: float, figures: dict[str, float | int | str]) -> dict[str, float]:
+    """Frames a second of FaceFormer's shape on ``seconds`` of sound at 60 fps, and ours in multiples of it."""
+    import torch
+
+    network = faceformer_shape()
+    frames = round(seconds * 60)
+    with torch.inference_mode():
+        sound = torch.randn(1, round(seconds * SAMPLE_RATE))
+        start = time.perf_counter()
+        network(sound, frames)
+        taken = time.perf_counter() - start
+    rate = frames / taken
+    ours = float(figures["speech_network_frames_per_s"])
+    return {"faceformer_shape_frames_per_s": rate, "speech_network_times_faceformer": ours / rate}
+
+
+def faceformer_shape() -> "object":
+    """FaceFormer (Fan et al. 2022) as it runs on VOCASET, with random weights: ``network(sound (1,N), frames T) ->
+    (T,15069)``.
+
+    wav2vec 2.0 base (7 convolutions, 12 layers of 768) over the sound, then one decoder layer of width 64 that
+    computes every frame so far again for each new one.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class FaceFormerShape(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            sizes = [(10, 5), *[(3, 2)] * 4, *[(2, 2)] * 2]
+            channels = [1, *[512] * 7]
+            self.convolutions = nn.ModuleList(
+                nn.Conv1d(channels[i], 512, kernel, stride) for i, (kernel, stride) in enumerate(sizes)
+            )
+            self.widen = nn.Linear(512, 768)
+            layer = nn.TransformerEncoderLayer(768, 12, 3072, activation="gelu", batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, 12, enable_nested_tensor=False)
+            self.audio_map = nn.Linear(768, 64)
+            self.vertex_map = nn.Linear(15069, 64)
+            self.decoder = nn.TransformerDecoderLayer(64, 4, 128, batch_first=True)
+            self.vertex_out = nn.Linear(64, 15069)
+
+        def forward(self, sound: torch.Tensor, frames: int) -> torch.Tensor:
+            x = sound[:, None]
+            for convolution in self.convolutions:
+                x = functional.gelu(convolution(x))
+            x = functional.interpolate(x, size=frames, mode="linear", align_corners=True)
+            audio = self.audio_map(self.encoder(self.widen(x.transpose(1, 2))))
+            embedded = torch.zeros(1, 1, 64)
+            vertices = torch.zeros(1, 1, 15069)
+            for _ in range(frames):
+                length = embedded.shape[1]
+                later = torch.triu(torch.full((length, length), float("-inf")), 1)
+                apart = torch.full((length, frames), float("-inf")).fill_diagonal_(0.0)
+                hidden = self.decoder(embedded, audio, tgt_mask=later, memory_mask=apart)
+                vertices = self.vertex_out(hidden)
+                embedded = torch.cat([embedded, self.vertex_map(vertices[:, -1:])], dim=1)
+            return vertices[0]
+
+    torch.manual_seed(0)
+    return FaceFormerShape().eval()
