@@ -94,15 +94,16 @@ def carve_pauses(samples: np.ndarray, phones: Sequence[Phone], shortest: float =
     """Phones with the pauses that the aligner overlooked cut out of them.
 
     Sphinx stretches a [th] over a pause rather than hear silence between words. A pause is ``shortest`` seconds or more
-    of sound 37 dB below the loudest parts (or 6 dB above the take's quietest, where that is more). A stop keeps 80 ms
-    before its burst: its closure is silent too.
+    of sound 37 dB below the loudest parts (or 6 dB above the take's quietest where that is more, as in a noisy room, but
+    20 dB below the loudest at least). A stop keeps 80 ms before its burst: its closure is silent too.
     """
     if not len(samples):
         return list(phones)
     width = SAMPLE_RATE // 50
     power = np.convolve(np.square(samples, dtype=np.float64), np.full(width, 1 / width), "same")
     level = 10 * np.log10(power + 1e-10)
-    threshold = max(np.percentile(level, 95) - 37, np.percentile(level, 1) + 6)
+    loud, quiet = np.percentile(level, [95, 1])
+    threshold = min(max(loud - 37, quiet + 6), loud - 20)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (level < threshold).astype(int), [0]])))
     pauses = [(a / SAMPLE_RATE, b / SAMPLE_RATE) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     pauses = [pause for pause in pauses if pause[1] - pause[0] >= shortest]

@@ -128,8 +128,8 @@ def loudness_gain(samples: np.ndarray, phones: Sequence[Phone], frames: int, str
     count = frames * _OVERSAMPLING
     width = SAMPLE_RATE // 40
     power = np.convolve(np.square(samples, dtype=np.float64), np.full(width, 1 / width), "same")
-    moments = np.minimum((np.arange(count) * SAMPLE_RATE / _RATE).astype(int), max(len(samples) - 1, 0))
-    level = 10 * np.log10(power[moments] + 1e-8) if len(samples) else np.full(count, -80.0)
+    moments = np.minimum((np.arange(count) * SAMPLE_RATE / _RATE).astype(int), len(samples) - 1)
+    level = 10 * np.log10(power[moments] + 1e-8)
     level = gaussian_filter1d(maximum_filter1d(level, int(0.16 * _RATE) | 1), 0.04 * _RATE)
     spoken = np.zeros(count, bool)
     for phone in phones:
@@ -279,6 +279,8 @@ def mouth_curves(
     """
     style = style or SpeakingStyle()
     frames = frame_count(len(samples) / SAMPLE_RATE)
+    if frames == 0:
+        return np.zeros((0, len(lips.index)))
     clock = np.arange(frames) / FRAME_RATE
     channels = blend_targets(phones, frames, style.precision)[::_OVERSAMPLING]
     gain = loudness_gain(samples, phones, frames, style.loudness)[::_OVERSAMPLING]

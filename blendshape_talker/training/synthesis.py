@@ -143,7 +143,7 @@ def phones_of_events(events: Sequence[tuple[float, str]], duration: float) -> li
     to the phone before it.
     """
     phones: list[Phone] = []
-    ends = [start for start, _ in events[1:]] + [duration]
+    ends = [*(start for start, _ in events), duration][1:]
     for (start, symbol), end in zip(events, ends, strict=True):
         names = from_ipa(symbol) or (SILENCE,)
         step = (end - start) / len(names)
