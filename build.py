@@ -45,9 +45,10 @@ PLATFORMS = {
 
 # Shared libraries that bpy opens and a bare Debian may lack, with the package that holds each.
 DEBIAN_PACKAGES = {
-    **{"libEGL.so.1": "libegl1", "libGL.so.1": "libgl1", "libICE.so.6": "libice6", "libSM.so.6": "libsm6"},
-    **{"libX11.so.6": "libx11-6", "libXext.so.6": "libxext6", "libXfixes.so.3": "libxfixes3", "libXi.so.6": "libxi6"},
-    **{"libXrender.so.1": "libxrender1", "libXxf86vm.so.1": "libxxf86vm1", "libxkbcommon.so.0": "libxkbcommon0"},
+    **{"libEGL.so.1": "libegl1", "libGL.so.1": "libgl1", "libgomp.so.1": "libgomp1", "libICE.so.6": "libice6"},
+    **{"libSM.so.6": "libsm6", "libX11.so.6": "libx11-6", "libXext.so.6": "libxext6", "libXfixes.so.3": "libxfixes3"},
+    **{"libXi.so.6": "libxi6", "libXrender.so.1": "libxrender1", "libXxf86vm.so.1": "libxxf86vm1"},
+    "libxkbcommon.so.0": "libxkbcommon0",
 }
 
 
