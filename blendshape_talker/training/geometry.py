@@ -1,9 +1,9 @@
 """FACS shapes and identities in FLAME's vertex order: ICT-FaceKit's generic head carried over to FLAME's vertices.
 
 ICT-FaceKit (USC ICT 2020, MIT licence) names its shapes as ARKit does (``jawOpen``, ``mouthSmile_L``, …) but has
-another mesh. FLAME's template is wrapped around ICT's generic head by a non-rigid ICP, and every FLAME vertex then moves
-as the point of ICT's surface that it lies on. The eyeballs, which are separate balls in both, are placed by a
-similarity and move affinely.
+another mesh. FLAME's template is wrapped around ICT's generic head by a non-rigid ICP, and every FLAME vertex then
+moves as the point of ICT's surface that it lies on. The eyeballs, which are separate balls in both, are placed by a
+similarity and move affinely. ICT's blink leaves a slit; here the lids meet.
 """
 
 import logging
@@ -13,13 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
 
 from .. import checkpoint
 from ..errors import TalkerError
 from ..flame import VERTEX_COUNT
+from .surface import (
+    Surface,
+    component_labels,
+    cycle,
+    follow_neighbours,
+    ring_numbers,
+    similarity,
+    sphere,
+    unique_edges,
+    vertex_normals,
+)
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[float, str], None]
@@ -39,8 +48,11 @@ CARRY_ANGLE_COSINE, CARRY_DISTANCE = 0.3, 0.004  # m; beyond these a vertex foll
 
 # FLAME closes the eye sockets behind the eyeballs with one vertex each; it and the rings around it are never seen and
 # have no counterpart in ICT's head.
-SOCKET_POLES = (3929, 3930)
+SOCKET_POLES = {"L": 3929, "R": 3930}
 SOCKET_RINGS = 2
+LID_RIM_RINGS = (3, 4)  # the rims of the lids, as rings around the poles
+LID_OVERLAP = 0.0003  # m; how far the upper rim passes the lower in a blink
+EYEBALL_SCALE = 0.97  # of ICT's; FLAME's eyeball bulges more at the cornea
 
 
 @dataclass(frozen=True)
@@ -64,101 +76,6 @@ def load_facs(path: str | Path) -> Facs:
     return Facs(*(arrays[name] for name in ("names", "deltas", "neutral", "identities", "faces")))
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Least-squares ``(scale, rotation (3, 3), translation (3,))``: ``target ≈ scale · source @ rotation.T + translation``.
-
-    Umeyama 1991, equations 40–42; the rotation is proper. Points are the rows of ``source`` and ``target`` (N, 3).
-    """
-    source_mean, target_mean = source.mean(0), target.mean(0)
-    left, values, right = np.linalg.svd((target - target_mean).T @ (source - source_mean))
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation = left * signs @ right
-    scale = float((values * signs).sum() / ((source - source_mean) ** 2).sum())
-    return scale, rotation, target_mean - scale * rotation @ source_mean
-
-
-def triangle_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Normals (F, 3) of the triangles, as long as twice their area."""
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    return np.cross(b - a, c - a)
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals (N, 3), the area-weighted mean of the adjacent triangles'; zero where a vertex has none."""
-    normals = np.zeros_like(vertices)
-    flat = triangle_normals(vertices, faces)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], flat)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-
-
-def unique_edges(faces: np.ndarray) -> np.ndarray:
-    """Undirected edges (E, 2) of the triangles, the smaller index first, sorted."""
-    return np.unique(np.sort(np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
-
-
-def component_labels(faces: np.ndarray, count: int) -> np.ndarray:
-    """Connected component (count,) of every vertex."""
-    edges = unique_edges(faces)
-    graph = sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
-
-
-def closest_barycentric(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Barycentric coordinates (N, 3) of the point of each triangle (N, 3, 3) closest to each point (N, 3).
-
-    Ericson, *Real-Time Collision Detection* (2005), section 5.1.5: the interior where the projection falls inside, else
-    the best of the three edges.
-    """
-    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    ab, ac, ap = b - a, c - a, points - a
-    d00, d01, d11 = (ab * ab).sum(1), (ab * ac).sum(1), (ac * ac).sum(1)
-    d20, d21 = (ap * ab).sum(1), (ap * ac).sum(1)
-    area = np.maximum(d00 * d11 - d01 * d01, 1e-30)
-    v, w = (d11 * d20 - d01 * d21) / area, (d00 * d21 - d01 * d20) / area
-    interior = np.stack([1 - v - w, v, w], axis=1)
-    best, best_distance = interior.copy(), np.where((interior >= 0).all(1), -1.0, np.inf)
-    for start, end in ((0, 1), (1, 2), (2, 0)):
-        origin, along = triangles[:, start], triangles[:, end] - triangles[:, start]
-        t = np.clip(((points - origin) * along).sum(1) / np.maximum((along * along).sum(1), 1e-30), 0, 1)
-        distance = ((points - origin - t[:, None] * along) ** 2).sum(1)
-        nearer = distance < best_distance
-        best[nearer] = 0.0
-        best[nearer, start], best[nearer, end] = 1 - t[nearer], t[nearer]
-        best_distance = np.where(nearer, distance, best_distance)
-    return best
-
-
-class Surface:
-    """A triangle surface that finds its points closest to others, with the normals agreeing."""
-
-    def __init__(self, vertices: np.ndarray, faces: np.ndarray):
-        self.vertices, self.faces = vertices, faces
-        normals = triangle_normals(vertices, faces)
-        self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
-        self._tree = cKDTree(vertices[faces].mean(1))
-
-    def closest(
-        self, points: np.ndarray, normals: np.ndarray, cosine: float, candidates: int = 60
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Closest compatible places: ``(triangle (N,), barycentric (N, 3), distance (N,), agrees (N,) bool)``.
-
-        Among the triangles near a point those whose normals make an angle of at most arccos(cosine) with the point's
-        are preferred; where there is none (``agrees`` false) the nearest triangle of any direction is given.
-        """
-        near = self._tree.query(points, candidates)[1]
-        count = len(points)
-        flat = near.ravel()
-        weights = closest_barycentric(np.repeat(points, candidates, axis=0), self.vertices[self.faces[flat]])
-        places = np.einsum("nk,nkd->nd", weights, self.vertices[self.faces[flat]]).reshape(count, candidates, 3)
-        distance = np.linalg.norm(places - points[:, None], axis=2)
-        facing = np.einsum("nkd,nd->nk", self.normals[near], normals) >= cosine
-        agrees = facing.any(1)
-        choice = np.where(agrees, np.where(facing, distance, np.inf).argmin(1), distance.argmin(1))
-        rows = np.arange(count)
-        return near[rows, choice], weights.reshape(count, candidates, 3)[rows, choice], distance[rows, choice], agrees
-
-
 def register(
     vertices: np.ndarray,
     faces: np.ndarray,
@@ -170,8 +87,9 @@ def register(
 ) -> np.ndarray:
     """Wrap a template around a surface: optimal-step non-rigid ICP with an affine map per vertex (Amberg et al. 2007).
 
-    ``vertices`` (N, 3), ``target`` and ``landmark_positions`` (L, 3) in metres and roughly aligned; ``landmarks`` (L, N)
-    picks the template's landmarks; ``moving`` (N,) bool says which vertices are matched. Returns the wrapped vertices.
+    ``vertices`` (N, 3), ``target`` and ``landmark_positions`` (L, 3) in metres and roughly aligned; ``landmarks``
+    (L, N) picks the template's landmarks; ``moving`` (N,) bool says which vertices are matched. Returns the wrapped
+    vertices (N, 3).
     """
     unit = 10.0  # work in decimetres, so that rotation and translation rows of the affine maps weigh alike
     count = len(vertices)
@@ -209,31 +127,6 @@ def register(
     return current / unit
 
 
-def within_rings(faces: np.ndarray, count: int, seeds: tuple[int, ...], rings: int) -> np.ndarray:
-    """Mask (count,) of the vertices at most ``rings`` edges away from one of the ``seeds``."""
-    edges = unique_edges(faces)
-    mask = np.zeros(count, bool)
-    mask[list(seeds)] = True
-    for _ in range(rings):
-        touching = mask[edges].any(1)
-        mask[edges[touching].ravel()] = True
-    return mask
-
-
-def follow_neighbours(values: np.ndarray, faces: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Values (N, D) where the ``free`` (N,) vertices smoothly continue the others' (harmonic)."""
-    count = len(values)
-    edges = unique_edges(faces)
-    both = np.vstack([edges, edges[:, ::-1]])
-    adjacency = sparse.csr_matrix((np.ones(len(both)), both.T), shape=(count, count))
-    laplacian = sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency
-    fixed = ~free
-    inner = laplacian[free][:, free] + 1e-9 * sparse.identity(int(free.sum()))
-    result = values.copy()
-    result[free] = splu(inner.tocsc()).solve(-(laplacian[free][:, fixed] @ values[fixed]))
-    return result
-
-
 def carry_eyeball(source: np.ndarray, source_deltas: np.ndarray, ball: np.ndarray) -> np.ndarray:
     """Deltas (S, M, 3) of a ball that follows the affine part of another's motion (turns, shifts, growth).
 
@@ -246,11 +139,28 @@ def carry_eyeball(source: np.ndarray, source_deltas: np.ndarray, ball: np.ndarra
     return carried.reshape(len(ball), len(source_deltas), 3).transpose(1, 0, 2)
 
 
-def sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Least-squares sphere ``(centre (3,), radius)`` through points (N, 3)."""
-    matrix = np.hstack([2 * points, np.ones((len(points), 1))])
-    solution = np.linalg.lstsq(matrix, (points**2).sum(1), rcond=None)[0]
-    return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
+def close_lids(vertices: np.ndarray, blink: np.ndarray, faces: np.ndarray, pole: int) -> np.ndarray:
+    """What to add to a blink (N, 3) so that the upper lid's rim meets the lower's; ``pole`` is the socket's vertex.
+
+    The rims are rings of edges around the pole. The upper one's missing way down spreads smoothly over the lid, up to
+    where the blink moves nothing.
+    """
+    rings = ring_numbers(faces, [pole], len(vertices))
+    edges = unique_edges(faces)
+    closed = vertices + blink
+    still = np.linalg.norm(blink, axis=1) < 0.03 * np.linalg.norm(blink, axis=1).max()
+    missing, given = np.zeros_like(blink), still.copy()
+    for ring in LID_RIM_RINGS:
+        loop = cycle(edges[(rings[edges] == ring).all(1)])
+        loop = np.roll(loop, -vertices[loop, 0].argmin())
+        turn = vertices[loop, 0].argmax()
+        halves = loop[: turn + 1], np.r_[loop[turn:], loop[0]][::-1]
+        lower, upper = sorted(halves, key=lambda half: vertices[half, 1].mean())
+        given[loop] = True
+        inner = upper[1:-1]
+        height = np.interp(closed[inner, 0], closed[lower, 0], closed[lower, 1])
+        missing[inner, 1] = np.minimum(height - LID_OVERLAP - closed[inner, 1], 0)
+    return follow_neighbours(missing, faces, ~given & (rings < len(vertices)))
 
 
 def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progress: Progress | None = None) -> Facs:
@@ -274,7 +184,7 @@ def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progres
     labels = component_labels(faces, len(template))
     body = labels == np.bincount(labels).argmax()
     body_faces = faces[body[faces].all(1)]
-    hidden = within_rings(faces, len(template), SOCKET_POLES, SOCKET_RINGS)
+    hidden = ring_numbers(faces, list(SOCKET_POLES.values()), len(template)) <= SOCKET_RINGS
     fitted = register(template, body_faces, skin, landmarks, head[ict_landmarks], body & ~hidden, progress)
 
     source = np.concatenate([ict["expression_deltas"], ict["identity_deltas"]]).astype(float) * scale @ rotation.T
@@ -289,11 +199,15 @@ def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progres
         first, last = min(ICT_EYEBALLS, key=lambda span: abs(head[slice(*span), 0].mean() - template[ball, 0].mean()))
         centre, radius = sphere(head[first:last])
         own_centre, own_radius = sphere(template[ball])
-        fitted[ball] = centre + (template[ball] - own_centre) * (radius / own_radius)
+        fitted[ball] = centre + (template[ball] - own_centre) * (EYEBALL_SCALE * radius / own_radius)
         carried[:, ball] = carry_eyeball(head[first:last], source[:, first:last], fitted[ball])
-    shapes = len(ict["expression_deltas"])
+    names = np.asarray(ict["expression_names"]).astype(str)
+    for side, pole in SOCKET_POLES.items():
+        blink = carried[list(names).index(f"eyeBlink_{side}")]
+        blink += close_lids(fitted, blink, body_faces, pole)
+    shapes = len(names)
     return Facs(
-        np.asarray(ict["expression_names"]).astype(str),
+        names,
         carried[:shapes].astype(np.float32),
         fitted.astype(np.float32),
         carried[shapes:].astype(np.float32),

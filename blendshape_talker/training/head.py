@@ -1,4 +1,4 @@
-"""``assets/head.npz``: the canonical head with faces of our own, its geometry map and its regions, made from FACS geometry."""
+"""``assets/head.npz``: the canonical head with faces of our own, its geometry map and its regions."""
 
 import logging
 from pathlib import Path
@@ -10,18 +10,10 @@ from scipy.spatial import cKDTree
 
 from .. import checkpoint
 from ..flame import HEAD_KIND, IMAGE_SIZE, LOWER_LIP, UPPER_LIP
-from .geometry import (
-    SOCKET_POLES,
-    SOCKET_RINGS,
-    Facs,
-    Progress,
-    component_labels,
-    load_facs,
-    unique_edges,
-    within_rings,
-)
+from .geometry import SOCKET_POLES, SOCKET_RINGS, Facs, Progress, load_facs
+from .surface import boundary_loops, component_labels, cycle, ring_numbers, unique_edges
 from .triangulate import ball, delaunay, follow_creases
-from .unwrap import boundary_loops, close_holes, embed, equal_area, mean_value_weights, on_circle, on_square
+from .unwrap import close_holes, embed, equal_area, mean_value_weights, on_circle, on_square
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +35,7 @@ POSES = (
 FACE_BACK, FACE_BOTTOM, FACE_TOP = -0.020, -0.115, 0.085
 HOLE_SHARE = 4.0  # pixels' worth of vertices that each hole (mouth, eyes) takes in the image
 LIP_RINGS = (3, 4, 5)  # rings of edges around the mouth opening: where the lips touch, up to vertices 3546 and 3504
+OPENING_RINGS = 12  # lips and lids, as rings of edges around the mouth opening and the sockets' poles
 LID_MOTION = 0.0015  # m; what a blink moves farther than this belongs to the lids
 EYE_STRIP = 0.12  # lower part of the texture square, for the eyeballs
 
@@ -93,7 +86,11 @@ def demo_faces(
     poses = [
         neutral + 0.8 * sum((facs.deltas[names.index(name)] for name in pose), np.zeros_like(neutral)) for pose in POSES
     ]
-    skin = follow_creases(delaunay(flat, mouth_hole), flat, np.stack(poses)[:, :count])
+    poses = np.stack(poses)[:, :count]
+    skin = follow_creases(delaunay(flat, mouth_hole), flat, poses)
+    openings = np.r_[mouth_hole, list(SOCKET_POLES.values())]
+    around = ring_numbers(body_faces, openings, count) <= OPENING_RINGS
+    skin = follow_creases(skin, flat, poses, around, heat=0.03, hot_passes=300)
     return np.vstack([skin, *(eye[ball(neutral[eye])] for eye in eyes)])
 
 
@@ -121,7 +118,7 @@ def texture_coordinates(
 
 def face_region(neutral: np.ndarray, faces: np.ndarray, body: np.ndarray) -> np.ndarray:
     """FLAME's faces (F, 3) of the face: one piece with three holes, the mouth and the two eyes."""
-    hidden = within_rings(faces, len(neutral), SOCKET_POLES, SOCKET_RINGS - 1)
+    hidden = ring_numbers(faces, list(SOCKET_POLES.values()), len(neutral)) < SOCKET_RINGS
     inside = body & ~hidden & (neutral[:, 2] > FACE_BACK) & (neutral[:, 1] > FACE_BOTTOM) & (neutral[:, 1] < FACE_TOP)
     region = faces[inside[faces].all(1)]
     while True:
@@ -193,20 +190,6 @@ def own_pixels(flat: np.ndarray, size: int, candidates: int = 40) -> np.ndarray:
     return pixels[np.argsort(rows)]
 
 
-def ring_numbers(faces: np.ndarray, seeds: np.ndarray, count: int) -> np.ndarray:
-    """How many edges each vertex (count,) lies away from the nearest seed."""
-    edges = unique_edges(faces)
-    rings = np.full(count, count)
-    rings[seeds] = 0
-    for ring in range(count):
-        reached = edges[(rings[edges] == ring).any(1)].ravel()
-        new = reached[rings[reached] == count]
-        if not len(new):
-            break
-        rings[new] = ring + 1
-    return rings
-
-
 def lip_pairs(neutral: np.ndarray, faces: np.ndarray, rings: np.ndarray) -> np.ndarray:
     """Partners (P, 2), upper and lower, on three rings around the mouth: inner lip to the middle of the red.
 
@@ -215,7 +198,7 @@ def lip_pairs(neutral: np.ndarray, faces: np.ndarray, rings: np.ndarray) -> np.n
     edges = unique_edges(faces)
     pairs = set()
     for ring in LIP_RINGS:
-        loop = _cycle(edges[(rings[edges] == ring).all(1)])
+        loop = cycle(edges[(rings[edges] == ring).all(1)])
         rightmost, leftmost = neutral[loop, 0].argmin(), neutral[loop, 0].argmax()
         loop = np.roll(loop, -rightmost)
         turn = (leftmost - rightmost) % len(loop)
@@ -266,18 +249,6 @@ def _falling(values: np.ndarray, one: float, zero: float) -> np.ndarray:
 
 def _distance(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     return cKDTree(others).query(points)[0]
-
-
-def _cycle(edges: np.ndarray) -> np.ndarray:
-    """The vertices of a closed chain of edges (E, 2) in order."""
-    neighbours: dict[int, list[int]] = {}
-    for a, b in edges.tolist():
-        neighbours.setdefault(a, []).append(b)
-        neighbours.setdefault(b, []).append(a)
-    chain = [min(neighbours)]
-    while len(chain) < len(neighbours):
-        chain.append(next(v for v in neighbours[chain[-1]] if v not in chain[-2:]))
-    return np.array(chain)
 
 
 def _corners(loop: np.ndarray, angle: np.ndarray, degrees: tuple[float, ...]) -> list[int]:

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.spatial import ConvexHull, Delaunay
 
-from .geometry import unique_edges
+from .surface import unique_edges
 from .unwrap import triangle_areas
 
-MOTION = 3.0  # weight of relative motion against curvature
+MOTION, LENGTH = 3.0, 0.1  # weights of relative motion and of length against curvature
 
 
 def delaunay(flat: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -33,29 +33,39 @@ def ball(vertices: np.ndarray) -> np.ndarray:
 
 
 def follow_creases(
-    faces: np.ndarray, flat: np.ndarray, poses: np.ndarray, heat: float = 0.06, hot: int = 150, passes: int = 400
+    faces: np.ndarray,
+    flat: np.ndarray,
+    poses: np.ndarray,
+    where: np.ndarray | None = None,
+    heat: float = 0.0,
+    hot_passes: int = 0,
 ) -> np.ndarray:
     """Flip diagonals as long as that lowers the total absolute curvature Σ |edge|·|angle| over all poses.
 
-    Dyn et al. 2001, *Optimizing 3D triangulations using discrete curvature analysis*: creases such as the rims of lips and
-    lids then run along edges, in every pose. ``flat`` (N, 2) keeps the triangulation without folds; ``poses`` (P, N, 3).
+    Dyn et al. 2001, *Optimizing 3D triangulations using discrete curvature analysis*: creases such as the rims of lips
+    and lids then run along edges, in every pose. ``flat`` (N, 2) keeps the triangulation without folds; ``poses``
+    (P, N, 3). Single flips get stuck where a strip of thin triangles must turn as a whole: ``hot_passes`` at ``heat``
+    (m·rad, falling to zero) accept worse ones by chance; ``where`` (N,) limits the flips to some vertices.
     """
     faces = faces.copy()
     count = len(flat)
+    where = np.ones(count, bool) if where is None else where
     random = np.random.default_rng(0)
-    for number_of_pass in range(passes):
-        temperature = heat * max(0.0, 1 - number_of_pass / hot)
+    number_of_pass = 0
+    while True:
+        temperature = heat * max(0.0, 1 - number_of_pass / max(hot_passes, 1))
+        number_of_pass += 1
         quads, owners, existing = _quads(faces, count)
         i, j, k, m = quads[:, :4].T
-        flippable = (_area(flat, k, m, j) > 0) & (_area(flat, m, k, i) > 0)
-        flippable &= ~np.isin(np.minimum(k, m) * count + np.maximum(k, m), existing)
-        quads, owners = quads[flippable], owners[flippable]
+        allowed = where[quads[:, :4]].all(1) & (_area(flat, k, m, j) > 0) & (_area(flat, m, k, i) > 0)
+        allowed &= ~np.isin(np.minimum(k, m) * count + np.maximum(k, m), existing)
+        quads, owners = quads[allowed], owners[allowed]
         gain = _curvature(quads, poses) - _curvature(_flipped(quads), poses)
-        gain -= temperature * random.exponential(size=len(gain)) * random.choice((-1, 1), size=len(gain))
+        gain += temperature * random.laplace(size=len(gain))
         order = np.argsort(-gain, kind="stable")
         order = order[gain[order] > 1e-6]
         if not len(order) and not temperature:
-            break
+            return faces
         touched = np.zeros(count, bool)
         for number in order:
             corners = quads[number, :4]
@@ -65,7 +75,6 @@ def follow_creases(
             i, j, k, m = corners
             faces[owners[number, 0]] = k, m, j
             faces[owners[number, 1]] = m, k, i
-    return faces
 
 
 def _area(flat: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -106,11 +115,12 @@ def _flipped(quads: np.ndarray) -> np.ndarray:
 def _curvature(quads: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """Σ |edge|·|angle between the triangles at it| of a quad's diagonal and four sides, summed over the poses.
 
-    A diagonal whose ends move apart from pose to pose costs as much as that motion besides.
+    A diagonal costs by its length besides, and by how its ends move apart from pose to pose.
     """
     i, j, k, m, beyond_jk, beyond_ki, beyond_im, beyond_mj = quads.T
     total = np.zeros(len(quads))
     for pose in poses:
+        total += LENGTH * np.linalg.norm(pose[i] - pose[j], axis=1)
         total += MOTION * np.linalg.norm(pose[i] - pose[j] - poses[0][i] + poses[0][j], axis=1)
 
         def normal(a, b, c, pose=pose):

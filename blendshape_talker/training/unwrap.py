@@ -8,24 +8,9 @@ import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.linalg import splu
 
-from .geometry import unique_edges
+from .surface import unique_edges
 
 Loops = list[np.ndarray]
-
-
-def boundary_loops(faces: np.ndarray) -> Loops:
-    """Closed boundary loops as vertex indices in the triangles' winding order, the longest first."""
-    directed = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    following = {(int(start), int(end)) for start, end in directed}
-    after = {start: end for start, end in sorted(following) if (end, start) not in following}
-    loops = []
-    while after:
-        start = min(after)
-        loop = [start]
-        while (step := after.pop(loop[-1])) != start:
-            loop.append(step)
-        loops.append(np.array(loop))
-    return sorted(loops, key=len, reverse=True)
 
 
 def close_holes(faces: np.ndarray, count: int, holes: Loops) -> np.ndarray:
