@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _PADDING_SECONDS = 0.2
 _FRAMES_PER_SECOND = 100
-# Sphinx's frames are 25.6 ms wide and named by their beginning; measured against known times its borders come 8 ms early.
+# Sphinx's frames are 25.6 ms wide and named by their beginning; against known times its borders come 8 ms early.
 _BORDER_SHIFT = 0.008
 _ABBREVIATIONS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "messrs": "messieurs", "&": "and"}
 
@@ -93,9 +93,9 @@ def align(
 def carve_pauses(samples: np.ndarray, phones: Sequence[Phone], shortest: float = 0.13) -> list[Phone]:
     """Phones with the pauses that the aligner overlooked cut out of them.
 
-    Sphinx stretches a [th] over a pause rather than hear silence between words. A pause is ``shortest`` seconds or more
-    of sound 37 dB below the loudest parts (or 6 dB above the take's quietest where that is more, as in a noisy room, but
-    20 dB below the loudest at least). A stop keeps 80 ms before its burst: its closure is silent too.
+    Sphinx stretches a [th] over a pause rather than hear silence between words. A pause is ``shortest`` seconds or
+    more of sound 37 dB below the loudest parts (or 6 dB above the take's quietest where that is more, as in a noisy
+    room, but 20 dB below the loudest at least). A stop keeps 80 ms before its burst: its closure is silent too.
     """
     if not len(samples):
         return list(phones)

@@ -78,22 +78,25 @@ def telephone(samples: np.ndarray) -> np.ndarray:
 
 
 def warp_vocal_tract(samples: np.ndarray, factor: float) -> np.ndarray:
-    """Formants and pitch moved by ``factor`` at unchanged speed (VTLP, Jaitly & Hinton 2013, on the waveform's spectrum).
+    """Formants moved by ``factor``, pitch and speed unchanged: above 1 a smaller speaker, below 1 a larger one.
 
-    Above 1 makes the voice smaller. The magnitudes of 32 ms frames are stretched along frequency, their phases kept.
+    After VTLP (Jaitly & Hinton 2013), on the wave instead of filter banks: each 32 ms frame is filtered by its own
+    cepstrally smoothed envelope stretched along frequency over that envelope as it was.
     """
-    size, hop = 512, 128
+    size, hop, order = 512, 128, 40
     window = np.hanning(size + 1)[:-1]
     padded = np.pad(samples, (size, size + hop))
     starts = np.arange(0, len(padded) - size, hop)
     spectra = np.fft.rfft(padded[starts[:, None] + np.arange(size)] * window)
-    bins = np.arange(spectra.shape[1])
-    source = np.clip(bins / factor, 0, bins[-1])
+    cepstra = np.fft.irfft(np.log(np.abs(spectra) + 1e-6), size)
+    cepstra[:, order : size - order + 1] = 0.0
+    envelope = np.fft.rfft(cepstra, size).real
+    bins = np.arange(envelope.shape[1])
+    source = np.minimum(bins / factor, bins[-1])
     below = np.minimum(source.astype(int), bins[-1] - 1)
     share = source - below
-    magnitude = np.abs(spectra)
-    warped = magnitude[:, below] * (1 - share) + magnitude[:, below + 1] * share
-    frames = np.fft.irfft(warped * np.exp(1j * np.angle(spectra)), size) * window
+    stretched = envelope[:, below] * (1 - share) + envelope[:, below + 1] * share
+    frames = np.fft.irfft(spectra * np.exp(np.clip(stretched - envelope, -4.0, 4.0)), size) * window
     result, weight = np.zeros(len(padded)), np.zeros(len(padded))
     for start, frame in zip(starts, frames, strict=True):
         result[start : start + size] += frame

@@ -82,7 +82,8 @@ for _line in _TABLE.strip().splitlines():
     _TARGETS[_name] = np.array(_numbers, float)
     _DOMINANCES[_name] = np.array(_right.split(), float)
 _LIKE = {
-    "B": "P", "M": "P", "V": "F", "Z": "S", "ZH": "SH", "CH": "SH", "JH": "SH", "D": "T", "G": "K", "NG": "K", "DH": "TH",
+    "B": "P", "M": "P", "V": "F", "Z": "S", "ZH": "SH", "CH": "SH", "JH": "SH",
+    "D": "T", "G": "K", "NG": "K", "DH": "TH",
 }  # fmt: skip
 # A diphthong is two phones to the mouth: first part, second part, share of the first.
 _DIPHTHONGS = {
@@ -238,8 +239,8 @@ class LipGeometry:
     def set_gap(self, weights: np.ndarray, gap: np.ndarray, may_open: np.ndarray | float = 1.0) -> None:
         """Changes (T,N) ``weights`` in place so that the lips stand ``gap`` (T,) mm apart.
 
-        A mouth too open is shut by ``mouthClose``. One too narrow is opened by the lips, two thirds by the lower, and by
-        the jaw where they would bare the teeth; ``may_open`` (T,) 0 … 1 says how far: pressed lips need not be eased.
+        A mouth too open is shut by ``mouthClose``. One too narrow is opened by the lips, two thirds by the lower, and
+        by the jaw where they would bare the teeth; ``may_open`` (T,) 0 … 1 says how far: pressed lips stay pressed.
         """
         may_open = np.broadcast_to(may_open, gap.shape)
         self._approach(weights, gap, {"mouthClose": 1.0}, np.inf, +1.0)

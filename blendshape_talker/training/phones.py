@@ -34,16 +34,22 @@ class Phone(NamedTuple):
 # Symbols of the International Phonetic Alphabet as espeak-ng writes them, the longest first where one begins another.
 _IPA_TEXT = """
 p P | b B | ɓ B | m M | ɱ M | ɸ F | f F | v V | ʋ V | β V | ⱱ V
-θ TH | ð DH | t T | ʈ T | ɾ D | d D | ɖ D | ɗ D | n N | ɳ N | ɲ N | ɽ D | ɫ L | l L | ɭ L | ʎ L | ɬ L | ɮ L | ʟ L
+θ TH | ð DH | t T | ʈ T | ɾ D | d D | ɖ D | ɗ D | n N | ɳ N | ɲ N | ɽ D | ɫ L | l L | ɭ L | ʎ L | ɬ L
+ɮ L | ʟ L
 k K | c K | q K | x K | χ K | ɡ G | g G | ɟ G | ɣ G | ɠ G | ʁ G | ʀ G | ɰ G | ŋ NG | ɴ NG
-s S | z Z | ɕ SH | ʃ SH | ʂ SH | ʑ ZH | ʒ ZH | ʐ ZH | tʃ CH | tɕ CH | ʈʂ CH | tʂ CH | dʒ JH | dʑ JH | dʐ JH | ts T S | dz D Z
+s S | z Z | ɕ SH | ʃ SH | ʂ SH | ʑ ZH | ʒ ZH | ʐ ZH | tʃ CH | tɕ CH | ʈʂ CH | tʂ CH | dʒ JH | dʑ JH
+dʐ JH | ts T S | dz D Z
 h HH | ɦ HH | ħ HH | ʕ HH | ʔ HH | ç Y | j Y | ʝ Y | ɥ W | w W | ʍ W | ɹ R | ɻ R | r L
-i IY | ɪ IH | ɨ IH | ᵻ IH | y UW | ʏ UH | ɯ IH | ʉ UW | u UW | ʊ UH | e EH | ɛ EH | ø UH | œ UH | ɶ UH | ɘ AH | ə AH | ɵ UH | ɤ AH
+i IY | ɪ IH | ɨ IH | ᵻ IH | y UW | ʏ UH | ɯ IH | ʉ UW | u UW | ʊ UH | e EH | ɛ EH | ø UH | œ UH | ɶ UH
+ɘ AH | ə AH | ɵ UH | ɤ AH
 ɜ ER | ɝ ER | ɚ ER | ɞ ER | ʌ AH | ɐ AH | æ AE | a AA | ɑ AA | ɒ AO | ɔ AO | o OW
-eː EY | oː OW | eɪ EY | ei EY | ɛɪ EY | ɛi EY | aɪ AY | ai AY | ɑɪ AY | ɑi AY | ʌɪ AY | aʊ AW | au AW | ɑʊ AW | ʌʊ AW | ʌʉ AW | æʊ AW
+eː EY | oː OW | eɪ EY | ei EY | ɛɪ EY | ɛi EY | aɪ AY | ai AY | ɑɪ AY | ɑi AY | ʌɪ AY | aʊ AW | au AW
+ɑʊ AW | ʌʊ AW | ʌʉ AW | æʊ AW
 oʊ OW | ou OW | əʊ OW | əʉ OW | ɔɪ OY | ɔi OY | oɪ OY | oi OY | ɔø OY | ɔʏ OY | ɜː ER | ər ER
 """
-_IPA = {symbol: tuple(names) for symbol, *names in (entry.split() for entry in re.split(r"\s*[|\n]\s*", _IPA_TEXT.strip()))}
+_IPA = {
+    symbol: tuple(names) for symbol, *names in map(str.split, re.split(r"\s*[|\n]\s*", _IPA_TEXT.strip()))
+}
 _LONGEST_SYMBOL = max(map(len, _IPA))
 
 # Names that the radio phone set of flite and festival (and CMU's older dictionaries) has beside ARPAbet's.

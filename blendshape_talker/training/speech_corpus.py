@@ -58,10 +58,6 @@ class _Batch:
     texts: tuple[str, ...]
     seed: int
 
-    @property
-    def key(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
-
 
 @dataclass(frozen=True)
 class _Setting:
@@ -71,6 +67,12 @@ class _Setting:
     ljspeech: Path | None
     lips: LipGeometry
     subjects: dict[str, Subject]
+    geometry: str  # digest of the shapes' file
+
+    def part(self, batch: _Batch) -> Path:
+        """Where a finished batch leaves its entries, so that a stopped run can go on."""
+        digest = hashlib.sha256(f"{self.geometry} {batch!r}".encode()).hexdigest()[:16]
+        return self.folder / "parts" / f"{digest}.json"
 
 
 def make_speech_corpus(
@@ -99,8 +101,9 @@ def make_speech_corpus(
         (folder / part).mkdir(exist_ok=True)
 
     subjects = make_subjects(shapes["neutral"], shapes["identities"], seed)
-    lips = LipGeometry(shapes["names"], shapes["deltas"], shapes["neutral"])
-    setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects)
+    lips = LipGeometry(shapes["names"].tolist(), shapes["deltas"], shapes["neutral"])
+    digest = hashlib.sha256(Path(geometry).read_bytes()).hexdigest()
+    setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects, digest)
     batches = _plan(list(subjects.values()), setting.ljspeech, hours, seed)
     entries: list[dict] = []
     # A process per batch: espeak-ng keeps something of every voice it has spoken with, and the order would matter.
@@ -201,7 +204,7 @@ def _start_worker(setting: _Setting) -> None:
 
 def _make_batch(batch: _Batch) -> list[dict]:
     """Makes the clips of one batch unless an earlier run did; their entries for sequences.json."""
-    part = _setting.folder / "parts" / f"{batch.key}.json"
+    part = _setting.part(batch)
     if part.exists():
         return json.loads(part.read_text())
     style = _setting.subjects[batch.subject].style
@@ -228,7 +231,7 @@ def _speak(batch: _Batch):
     """(number, text, speech, source clip) of every sentence of the batch that could be spoken."""
     rng = np.random.default_rng([batch.seed, 4, *batch.voice.encode()])
     engine, _, name = batch.voice.partition(":")
-    if engine == LJSPEECH:
+    if engine == LJSPEECH and _setting.ljspeech:
         transcripts = _transcripts(_setting.ljspeech)
         for number, clip in zip(batch.numbers, batch.texts, strict=True):
             speech = _recorded(_setting.ljspeech, clip, transcripts[clip])

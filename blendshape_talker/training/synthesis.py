@@ -1,9 +1,9 @@
 """Speech whose phone times are known: espeak-ng, flite and festival, and the sentences they say.
 
 The three synthesizers are Debian packages, needed only to make a corpus: ``espeak-ng`` (libespeak-ng.so.1), ``flite``
-(libflite*.so.1) and ``festival`` with ``festvox-kallpc16k``, ``festvox-kdlpc16k``, ``festvox-us-slt-hts``. espeak-ng and
-flite are called through ctypes, festival in one batch run per voice. Their licences allow shipping what is trained on
-their speech.
+(libflite*.so.1) and ``festival`` with ``festvox-kallpc16k``, ``festvox-kdlpc16k``, ``festvox-us-slt-hts``. espeak-ng
+and flite are called through ctypes, festival in one batch run per voice. Their licences allow shipping what is trained
+on their speech.
 """
 
 import ctypes
@@ -321,7 +321,7 @@ def wordnet_sentences(folder: Path = WORDNET) -> list[str]:
     for part in ("noun", "verb", "adj", "adv"):
         path = folder / f"data.{part}"
         if not path.exists():
-            raise TalkerError(f"{path} not found; install Debian's package wordnet-base for the sentences of the corpus")
+            raise TalkerError(f"{path} not found; install Debian's package wordnet-base, the corpus's sentences")
         for line in path.read_text(encoding="latin-1").splitlines():
             for sentence in re.findall(r'"([^"]+)"', line.partition("|")[2]):
                 if 5 <= len(sentence.split()) <= 16 and re.fullmatch(r"[A-Za-z' ,;-]+", sentence):

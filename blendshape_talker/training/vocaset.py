@@ -87,7 +87,8 @@ def read_corpus(path: str | os.PathLike[str], audio_offset: float | None = None)
     if (folder / "vertices_npy").is_dir():
         return read_faceformer(folder, audio_offset)
     raise TalkerError(
-        f"{folder}: no speech corpus; expected sequences.json (ours), data_verts.npy (VOCASET) or vertices_npy/ (FaceFormer)"
+        f"{folder}: no speech corpus; a folder with sequences.json (ours), data_verts.npy (VOCASET) or vertices_npy/ "
+        "(FaceFormer's layout) is expected"
     )
 
 
@@ -175,7 +176,7 @@ def read_vocaset(folder: Path, audio_offset: float | None = None) -> list[Speech
             frames = rows[subject][sequence]
             index = np.array([frames[frame] for frame in sorted(frames)], dtype=np.int64)
             if len(index) and index.max() >= len(vertices):
-                raise TalkerError(f"{folder}: {subject} {sequence} names frames beyond data_verts.npy; download it again")
+                raise TalkerError(f"{folder}: {subject} {sequence} names rows beyond data_verts.npy; get both anew")
             template = _template(templates, subject, folder)
             offset = _offset(subject, audio_offset)
             sequences.append(
@@ -339,7 +340,7 @@ def _fit_sound(wave: np.ndarray, offset: float, frames: int) -> np.ndarray:
 
 def _template(templates: dict, subject: str, folder: Path) -> np.ndarray:
     if subject not in templates:
-        raise TalkerError(f"{folder / 'templates.pkl'}: no template of {subject}; download the file that goes with the data")
+        raise TalkerError(f"{folder / 'templates.pkl'}: no template of {subject}; get the file of this data")
     template = np.asarray(templates[subject], dtype=np.float32)
     if template.shape != (VERTEX_COUNT, 3):
         raise TalkerError(f"{folder / 'templates.pkl'}: {subject} has shape {template.shape}, not ({VERTEX_COUNT}, 3)")
@@ -391,6 +392,7 @@ def _write_templates_and_splits(sequences: Iterable[SpeechSequence], folder: Pat
     _dump_pickle(folder / "templates.pkl", {sequence.subject: sequence.template for sequence in sequences})
     splits: dict[str, str] = {}
     for sequence in sequences:
-        # The reader of LJ Speech has held-out clips of his own; as whole subjects go, he trains.
-        splits[sequence.subject] = "train" if "train" in (splits.get(sequence.subject), sequence.split) else sequence.split
+        # The reader of LJ Speech has held-out clips of her own; as whole subjects go, she trains.
+        trains = "train" in (splits.get(sequence.subject), sequence.split)
+        splits[sequence.subject] = "train" if trains else sequence.split
     write_json(folder / "splits.json", splits)

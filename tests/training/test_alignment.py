@@ -10,7 +10,10 @@ from blendshape_talker.training.demo_speech import DEMO_TEXT
 from blendshape_talker.training.phones import SILENCE, Phone
 
 # Beginnings of these sounds as the synthesizer that made the recording reports them, in seconds.
-KNOWN_STARTS = (("M", 0.53), ("B", 0.72), ("SH", 1.00), ("V", 2.07), ("M", 2.14), ("S", 2.69), ("M", 3.12), ("TH", 4.08))
+KNOWN_STARTS = (
+    *(("M", 0.53), ("B", 0.72), ("SH", 1.00), ("V", 2.07)),
+    *(("M", 2.14), ("S", 2.69), ("M", 3.12), ("TH", 4.08)),
+)
 
 
 @pytest.fixture(scope="module")
