@@ -1,7 +1,7 @@
 """``evaluate fusion``: one table for the fusion module, direct addition and the ablations.
 
-Speech comes from the test speakers of a speech corpus, expressions from the test identities of an expression corpus and,
-for lip closures, from the bundled library at intensity 1. All lengths in millimetres.
+Speech comes from the test speakers of a speech corpus, expressions from the test identities of an expression corpus
+and, for lip closures, from the bundled library at intensity 1. All lengths in millimetres.
 """
 
 import json
@@ -71,7 +71,7 @@ class DirectAddition:
 
 
 class Fused:
-    """A fusion model: what its primary (or all) weights make of a deformation, at some vertices (N, len(vertices), 3)."""
+    """A fusion model: what its primary (or all) weights make of a deformation at some vertices (N, M, 3)."""
 
     def __init__(self, model: FusionModel) -> None:
         self.model = model
@@ -93,14 +93,14 @@ def lip_gaps(deltas: np.ndarray, head: Head) -> np.ndarray:
 
 
 def closures_kept(neutral_gap: np.ndarray, gap: np.ndarray) -> tuple[int, int]:
-    """(closed in the neutral take and with the emotion, closed in the neutral take): frames below the same threshold."""
+    """(closed in the neutral take and with the emotion, closed in the neutral take): same threshold."""
     threshold = CLOSED_SHARE * np.percentile(neutral_gap, 95)
     closed = neutral_gap < threshold
     return int((closed & (gap < threshold)).sum()), int(closed.sum())
 
 
 def share_kept(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Percent of ``wanted`` (N, M, 3) that ``made`` has in the same direction: 100 · <made, wanted> / <wanted, wanted>."""
+    """Percent of ``wanted`` (N, M, 3) that ``made`` has in its direction: 100 · <made, wanted> / <wanted, wanted>."""
     return float(100.0 * (made * wanted).sum() / max(np.square(wanted).sum(), 1e-20))
 
 
@@ -131,7 +131,8 @@ def measure(
     columns["speech_leak"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
 
     frames = _thin(np.concatenate([take.curves for take in expression.of_split("test")]))
-    for key, region in (("upper_face_kept", np.flatnonzero(head.upper_face > 0.5)), ("corners_kept", head.mouth_corners)):
+    upper_face = np.flatnonzero(head.upper_face > 0.5)
+    for key, region in (("upper_face_kept", upper_face), ("corners_kept", head.mouth_corners)):
         columns[key] = share_kept(
             system.deform(frames, expression.basis, "expression", region),
             np.tensordot(frames, expression.basis[:, region], 1),

@@ -106,5 +106,5 @@ def _read_subject(subject: Path, split: str) -> Iterator[ExpressionSequence]:
 def _vertices(path: Path) -> np.ndarray:
     vertices = np.asarray(read_mesh(path).vertices, np.float64)
     if vertices.shape != (VERTEX_COUNT, 3):
-        raise TalkerError(f"{path}: has {len(vertices)} vertices, FLAME {VERTEX_COUNT}; Florence4D's FLAME set is needed")
+        raise TalkerError(f"{path}: has {len(vertices)} vertices, FLAME {VERTEX_COUNT}; use Florence4D's FLAME meshes")
     return vertices

@@ -16,7 +16,7 @@ _PHRASES = {
     "mouthStretch": "mouth stretch", "mouthUpperUp": "upper lip up", "noseSneer": "nose sneer",
     "PupilDilate": "pupil dilate",
 }  # fmt: skip
-_SECOND_SHARE = 0.45  # of the largest part, from which on a second muscle belongs into the name
+_SINGLE = 0.85  # cosine with one muscle's shape from which on that muscle alone names a blendshape
 
 
 def principal_components(curves: np.ndarray, basis: np.ndarray, count: int) -> np.ndarray:
@@ -65,35 +65,43 @@ def slider_scale(weights: np.ndarray, percentile: float = 99.5) -> np.ndarray:
 
 
 def name_shapes(shapes: np.ndarray, facs_names: list[str], facs_deltas: np.ndarray, prefix: str) -> list[str]:
-    """A unique name for each of (K, V, 3): the FACS shapes (S, V, 3) that make up most of it, in words."""
-    flat = facs_deltas.reshape(len(facs_deltas), -1).astype(np.float64)
-    energy = np.sqrt(np.square(flat).sum(axis=1))
-    gram = flat @ flat.T + 1e-4 * np.diag(np.square(energy) + 1e-12)
-    factor = np.linalg.cholesky(gram)
+    """A unique name for each of (K, V, 3): the FACS shapes (S, V, 3) most like it, one or a few, in words."""
+    phrases, atoms = _muscles(facs_names, facs_deltas)
     names: list[str] = []
     for shape in shapes.reshape(len(shapes), -1).astype(np.float64):
-        parts, _ = scipy.optimize.nnls(factor.T, np.linalg.solve(factor, flat @ shape))
-        candidates = [f"{prefix} {phrase}" for phrase in _phrases(parts * energy, facs_names)]
-        numbered = (f"{candidates[-1]} {number}" for number in range(2, len(shapes) + 2))
+        candidates = [f"{prefix} {phrase}" for phrase in _descriptions(shape, phrases, atoms)]
+        numbered = (f"{candidates[0]} {number}" for number in range(2, len(shapes) + 2))
         names.append(next(name for name in [*candidates, *numbered] if name not in names))
     return names
 
 
-def _phrases(strength: np.ndarray, facs_names: list[str]) -> list[str]:
-    """Names from short to long for one shape, given how much of each FACS shape is in it."""
-    muscles: dict[str, dict[str, float]] = {}
-    for name, value in zip(facs_names, strength, strict=True):
+def _muscles(facs_names: list[str], facs_deltas: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Every FACS shape alone, and left and right together: (phrases, unit vectors (M, 3 V))."""
+    flat = facs_deltas.reshape(len(facs_deltas), -1).astype(np.float64)
+    found: dict[str, np.ndarray] = {}
+    for name, shape in zip(facs_names, flat, strict=True):
         stem, _, side = name.partition("_")
-        muscles.setdefault(stem, {})[side] = value
-    ranked = sorted(muscles.items(), key=lambda item: -sum(item[1].values()))
-    words = []
-    for stem, sides in ranked[:3]:
-        phrase = _PHRASES.get(stem, stem)
-        left, right = sides.get("L", 0.0), sides.get("R", 0.0)
-        if min(left, right) < 0.35 * max(left, right):
-            phrase += " left" if left > right else " right"
-        words.append((phrase, sum(sides.values())))
-    first = words[0][0]
-    both = f"{first} + {words[1][0]}"
-    short = [first] if words[1][1] < _SECOND_SHARE * words[0][1] else [both]
-    return [*short, both, f"{both} + {words[2][0]}"]
+        words = _PHRASES.get(stem, stem)
+        if side:
+            found[f"{words} {'left' if side == 'L' else 'right'}"] = shape
+            found[words] = found.get(words, 0.0) + shape
+        else:
+            found[words] = shape
+    kept = {words: shape for words, shape in found.items() if np.linalg.norm(shape) > 1e-6}
+    return list(kept), np.stack([shape / np.linalg.norm(shape) for shape in kept.values()])
+
+
+def _descriptions(shape: np.ndarray, phrases: list[str], atoms: np.ndarray) -> list[str]:
+    """Descriptions from the shortest that fits to longer ones: matching pursuit with positive amounts."""
+    chosen: list[int] = []
+    rest = shape
+    first_fit = 0.0
+    for _ in range(3):
+        fit = atoms @ rest
+        fit[chosen] = -np.inf
+        chosen.append(int(fit.argmax()))
+        amounts, _ = scipy.optimize.nnls(atoms[chosen].T, shape)
+        rest = shape - amounts @ atoms[chosen]
+        first_fit = first_fit or fit[chosen[0]] / max(np.linalg.norm(shape), 1e-12)
+    lists = [" + ".join(phrases[i] for i in chosen[:length]) for length in (1, 2, 3)]
+    return lists if first_fit >= _SINGLE else lists[1:]

@@ -20,11 +20,13 @@ from .geometry import unique_edges
 @dataclass(frozen=True)
 class StructureConfig:
     """reach: how far (edges of the mesh) a closed lip pulls its surroundings along; smooth_share: part of the prior
-    for the way lips close that is plain smoothness, the rest being the way this speaker's lips move in speech;
-    mask_upper_face, join_lips: switches for ablations."""
+    for the way lips close that is plain smoothness, the rest being the way they open in speech; opening_modes: number
+    of ways to open (more would count the smile of a friendly speaker as one); mask_upper_face, join_lips: for ablations.
+    """
 
     reach: float = 6.0
-    smooth_share: float = 0.1
+    smooth_share: float = 0.3
+    opening_modes: int = 1
     mask_upper_face: bool = True
     join_lips: bool = True
 
@@ -34,7 +36,7 @@ class ShapeStructure:
 
     speech: multiplied by a smooth mask (V,). expression: u - H C u, where C takes the relative displacement of the lip
     pairs (3 P numbers) and H spreads it over the mouth as a speech-like, smooth deformation: the posterior mean of a
-    Gaussian process whose covariance is that of speech plus a smooth kernel on the mesh (kriging), so C (u - H C u) = 0.
+    Gaussian process whose covariance is that of speech plus a smooth kernel on the mesh (kriging): C (u - H C u) = 0.
     """
 
     def __init__(self, speech_mask: np.ndarray, lip_pairs: np.ndarray, spread: np.ndarray) -> None:
@@ -55,7 +57,11 @@ class ShapeStructure:
         smooth = smooth_kernel(faces, count, pairs, config.reach)  # (V, P)
         modes = (speech_modes * mask[:, None]).reshape(len(speech_modes), -1)
         relative = _relative(modes.reshape(-1, count, 3), pairs).reshape(len(modes), -1)  # (R, 3 P)
-        speech = modes.T @ relative
+        # what the head does while the lips part: its regression on the largest relative motions of the pairs
+        directions = np.linalg.svd(relative, full_matrices=False)[2][: config.opening_modes]
+        scores = relative @ directions.T  # (R, M)
+        opening = (modes.T @ scores) / np.linalg.norm(scores, axis=0)
+        speech = opening @ _relative(opening.T.reshape(-1, count, 3), pairs).reshape(opening.shape[1], -1)
         smooth = np.einsum("vp,xy->vxpy", smooth, np.eye(3)).reshape(count * 3, -1)
         columns_of = lambda field: _relative(field.T.reshape(-1, count, 3), pairs).reshape(field.shape[1], -1)  # noqa: E731
         level = np.trace(columns_of(speech)) / np.trace(columns_of(smooth))

@@ -5,8 +5,8 @@ Paper: arXiv 2510.25234, section 3.2. With x_a a frame of speech, x_e one of exp
     L = |B_A w_A(x_a) + B_E w_E(x_a) - x_a|^2 + the same for x_e + λ_s (|w_E(x_a)|_1 + |w_A(x_e)|_1) + λ_L |L B|^2
 
 plus the same reconstruction for velocities. Ours, because that loss alone does not disentangle: the structure of
-:mod:`shape_structure`, and two terms that ask the primary weights alone, which are what inference keeps, for the mouth of
-speech (contact frames count more) and for the expression without its lip aperture.
+:mod:`shape_structure`, and two terms that ask the primary weights alone, which are what inference keeps, for the mouth
+of speech (contact frames count more) and for the expression without its lip aperture.
 """
 
 import json
@@ -40,8 +40,8 @@ class FusionTraining:
     """Every setting of the training. Weights of terms in mm² units; defaults found with ``evaluate fusion``.
 
     sparsity λ_s; laplacian λ_L; velocity, primary: weights of their terms; contact: how much more a frame with closed
-    lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of those
-    vertices in every error; geometry_mapping: off for the ablation (vertices fill the image in file order).
+    lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of
+    those vertices in every error; geometry_mapping: off for the ablation (vertices fill the image in file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
@@ -63,7 +63,7 @@ class FusionTraining:
 
 
 class FileOrderMap:
-    """Ablation of the geometric mapping: vertices fill a square image in file order, so that its neighbours mean nothing."""
+    """Ablation of the geometric mapping: vertices fill a square in file order, so that neighbours mean nothing."""
 
     size = 72  # the smallest multiple of eight with room for 5023 vertices
 
