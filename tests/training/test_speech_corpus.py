@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from face_shapes import NAMES, write_geometry
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.training import demo_speech, speech_corpus, synthesis, vocaset
+from blendshape_talker.training.coarticulation import LipGeometry
 from blendshape_talker.training.phones import SILENCE, Phone
 from blendshape_talker.training.synthesis import Speech
 
@@ -66,6 +68,22 @@ def test_a_corpus_has_what_its_readers_expect(small):
         assert sequence.phones[0].start == 0.0
         assert sequence.phones[-1].end == pytest.approx(len(samples) / 16000, abs=1e-3)
         assert samples.std() > 1e-4 and np.count_nonzero(samples[:800]) > 400  # no digital zero
+
+
+def test_a_batch_in_this_process(small):
+    """What the workers do, where a debugger and a coverage measurement can see it."""
+    geometry = vocaset.load_facs(small / "facs.npz")
+    subjects = speech_corpus.make_subjects(geometry["neutral"], geometry["identities"], 0)
+    lips = LipGeometry(NAMES, geometry["deltas"], geometry["neutral"])
+    for part in ("wav", "curves", "parts"):
+        (small / "out" / part).mkdir(parents=True)
+    setting = speech_corpus._Setting(small / "out", small / "clips", lips, subjects, "digest")
+    speech_corpus._start_worker(setting)
+    batches = speech_corpus._plan(list(subjects.values()), small / "clips", 0.02, 0)
+    made = [speech_corpus._make_batch(batch) for batch in batches]
+    assert [len(entries) for entries in made] == [len(batch.texts) for batch in batches]
+    assert [speech_corpus._make_batch(batch) for batch in batches] == made  # from the parts, nothing new
+    assert setting.part(batches[0]) != replace(setting, geometry="other").part(batches[0])
 
 
 def test_the_same_seed_makes_the_same_corpus_and_another_another(small):

@@ -1,5 +1,9 @@
 """What surrounds the synthesizers; none of them needs to be installed here."""
 
+import ctypes
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -98,3 +102,141 @@ def test_missing_packages_are_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TalkerError, match="festival not found"):
         synthesis.festival(["hello"], "kal_diphone")
+
+
+class EspeakStandIn:
+    """Calls back as libespeak-ng does: a block of samples and events, then a block of the rest, then none."""
+
+    def __init__(self):
+        self.parameters = {}
+
+    def espeak_Initialize(self, output, buffer_ms, path, options):
+        return 22050
+
+    def espeak_SetSynthCallback(self, callback):
+        self.callback = callback
+
+    def espeak_SetVoiceByName(self, name):
+        return 0 if name == b"en-us+f3" else 1
+
+    def espeak_SetParameter(self, parameter, value, relative):
+        self.parameters[parameter] = value
+
+    def espeak_Synth(self, text, size, *rest):
+        assert size == len(text) + 1
+        blocks = [([(7, 0, b"m"), (7, 100, b"a\xc9\xaa")], 4410), ([(2, 0, b""), (7, 300, b"")], 4410), ([], 0)]
+        for listed, count in blocks:
+            events = (synthesis._Event * (len(listed) + 1))()
+            for event, (kind, milliseconds, name) in zip(events, listed, strict=False):
+                event.type, event.audio_position, event.id.string = kind, milliseconds, name
+            wave = (ctypes.c_short * max(count, 1))(*[8192] * count)
+            self.callback(wave if count else None, count, events)
+
+    def espeak_Synchronize(self):
+        pass
+
+
+def test_espeak_events_and_samples_arrive(monkeypatch):
+    library = EspeakStandIn()
+    monkeypatch.setattr(synthesis, "_library", lambda name, package: library)
+    engine = synthesis.Espeak()
+    for _ in range(2):  # nothing is left over from the take before
+        speech = engine.say("my", "en-us+f3", words_per_minute=150, pitch=60, pitch_range=40)
+        assert speech.seconds == pytest.approx(0.4)
+        assert [phone.name for phone in speech.phones] == ["M", "AY", SILENCE]
+        assert [phone.end for phone in speech.phones] == pytest.approx([0.1, 0.3, 0.4])
+        assert speech.samples[3000] == pytest.approx(0.25, abs=0.01)
+    assert library.parameters == {1: 150, 3: 60, 4: 40}
+    with pytest.raises(TalkerError, match="no voice xx"):
+        engine.say("my", "xx")
+
+
+class FliteStandIn:
+    """An utterance of three segments; every handle is a number."""
+
+    segments = ((b"pau", 0.1), (b"m", 0.2), (b"aa", 0.3))
+
+    def __init__(self):
+        samples = (ctypes.c_short * 4800)(*[1000] * 4800)
+        self.wave = synthesis._FliteWave(b"wave", 16000, 4800, 1, samples)
+        self.voice = synthesis._FliteVoice(b"slt", 77)
+        self.settings = []
+        self.deleted = 0
+
+    def __getattr__(self, name):
+        def function(*arguments):
+            return getattr(FliteStandIn, "on_" + name)(self, *arguments)
+
+        self.__dict__[name] = function
+        return function
+
+    def on_flite_init(self):
+        return 0
+
+    def on_register_cmu_us_slt(self, path):
+        return ctypes.addressof(self.voice)
+
+    def on_feat_set_float(self, features, name, value):
+        assert features == 77
+        self.settings.append((name, value))
+
+    def on_flite_synth_text(self, text, voice):
+        assert text == b"ma" and voice == ctypes.addressof(self.voice)
+        return 5
+
+    def on_utt_wave(self, utterance):
+        return ctypes.pointer(self.wave)
+
+    def on_utt_relation(self, utterance, name):
+        assert name == b"Segment"
+        return 6
+
+    def on_relation_head(self, relation):
+        return 1
+
+    def on_item_next(self, item):
+        return item + 1 if item < 3 else None
+
+    def on_item_feat_string(self, item, name):
+        return self.segments[item - 1][0]
+
+    def on_item_feat_float(self, item, name):
+        return self.segments[item - 1][1]
+
+    def on_delete_utterance(self, utterance):
+        self.deleted += 1
+
+
+def test_flite_segments_and_samples_arrive(monkeypatch):
+    library = FliteStandIn()
+    monkeypatch.setattr(synthesis, "_library", lambda name, package: library)
+    speech = synthesis.Flite().say("ma", "slt", stretch=1.2, pitch_hz=180.0)
+    assert speech.phones == [Phone(0.0, 0.1, SILENCE), Phone(0.1, 0.2, "M"), Phone(0.2, 0.3, "AA")]
+    assert speech.seconds == pytest.approx(0.3) and library.deleted == 1
+    assert library.settings == [(b"duration_stretch", 1.2), (b"int_f0_target_mean", 180.0)]
+
+
+_FESTIVAL = """#!{python}
+import re, sys, wave
+script = open(sys.argv[2], encoding="latin-1").read()
+assert "(voice_cmu_us_slt_arctic_hts)" in script and "Duration_Stretch 1.1" in script
+for text, base in re.findall(r'\\(say "([^"]*)" "([^"]*)"\\)', script):
+    if "silent" in text:
+        sys.exit("SIOD ERROR")
+    with wave.open(base + ".wav", "wb") as sound:
+        sound.setnchannels(1); sound.setsampwidth(2); sound.setframerate(16000)
+        sound.writeframes(b"\\0\\1" * 3200)
+    open(base + ".lab", "w").write("#\\n0.1 100 pau\\n0.2 100 m\\n")
+"""
+
+
+def test_festival_speaks_a_batch(tmp_path, monkeypatch):
+    program = tmp_path / "festival"
+    program.write_text(_FESTIVAL.format(python=sys.executable).replace("\\\\", "\\"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    spoken = synthesis.festival(['say "mm"', "mm"], "cmu_us_slt_arctic_hts", 1.1)
+    assert [speech.phones for speech in spoken] == [[Phone(0.0, 0.1, SILENCE), Phone(0.1, 0.2, "M")]] * 2
+    assert spoken[0].seconds == pytest.approx(0.2)
+    with pytest.raises(TalkerError, match="SIOD ERROR"):
+        synthesis.festival(["silent"], "cmu_us_slt_arctic_hts", 1.1)
