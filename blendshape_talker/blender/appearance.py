@@ -1,8 +1,8 @@
 """Materials of heads in FLAME's order: skin with lips and brows, eyes with an iris. Shader nodes only, no image files.
 
-The skin is painted by position on the canonical head at rest, which a vertex attribute carries: so the colours keep their
-place on any identity, scale or rotation, move with the face, and are sharp although FLAME's triangles are 8 mm wide at
-the brows.
+The skin is painted by position on the canonical head at rest, which a vertex attribute carries: so the colours keep
+their place on any identity, scale or rotation, move with the face, and are sharp although FLAME's triangles are 8 mm
+wide at the brows.
 """
 
 from collections.abc import Sequence

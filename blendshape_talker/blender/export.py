@@ -70,12 +70,12 @@ def export_head(context: bpy.types.Context, target: bpy.types.Object, path: str 
     """Write ``target`` with its animation over the scene's frame range to ``path``; complete or not at all."""
     chosen = format_of(path)
     with whole_outputs([path]) as (temporary,), _only(context, target):
-        run_export(context.scene, chosen, temporary)
+        _run(context.scene, chosen, temporary)
     logger.info("exported %s", path)
     return Path(path)
 
 
-def run_export(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
+def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     """Call the operator for what is selected; :class:`TalkerError` when it refuses."""
     options = dict(chosen.options)
     if chosen is _ALEMBIC:

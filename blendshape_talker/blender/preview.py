@@ -91,7 +91,7 @@ def _as_video(scene: bpy.types.Scene) -> None:
 
 @contextmanager
 def _studio(target: bpy.types.Object, resolution: int, samples: int) -> Iterator[bpy.types.Scene]:
-    """A scene with a copy of ``target`` standing upright in metres, a camera on its face and lights; removed on exit."""
+    """A scene with a copy of ``target`` standing upright in metres, camera and lights on its face; removed on exit."""
     scene = bpy.data.scenes.new("Talker preview")
     made: list[bpy.types.ID] = []
     world = bpy.data.worlds.new("Talker preview")
@@ -115,8 +115,8 @@ def _studio(target: bpy.types.Object, resolution: int, samples: int) -> Iterator
         yield scene
     finally:
         bpy.data.scenes.remove(scene)
-        bpy.data.batch_remove(made + [item.data for item in made if isinstance(item, bpy.types.Object) and item != head])
-        bpy.data.worlds.remove(world)
+        equipment = [item for item in made if isinstance(item, bpy.types.Object) and item.data != target.data]
+        bpy.data.batch_remove({*made, *(item.data for item in equipment), world})
 
 
 def _camera_and_lights(scene: bpy.types.Scene) -> list[bpy.types.Object]:

@@ -1,0 +1,119 @@
+"""From settings to an animated head in three steps: ask Blender, compute without Blender, write to Blender."""
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from .. import meshes, pipeline
+from ..errors import TalkerError
+from . import animation
+from .animation import Take
+from .scene_io import add_sound
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What is spoken and how: the settings of :meth:`pipeline.Talker.animate` and the device it runs on."""
+
+    audio: str
+    emotion: str = "neutral"
+    intensity: float = 1.0
+    blinks: bool = True
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a bake needs from Blender. Names, not Blender objects: those may be gone when the result is there."""
+
+    performance: Performance
+    scene: str
+    target: str
+    rest: np.ndarray
+    frame_rate: float
+    start_frame: int
+
+
+def make_request(
+    scene: bpy.types.Scene,
+    target: bpy.types.Object | None,
+    performance: Performance,
+    start_frame: int = 1,
+    replace: bool = False,
+) -> Request:
+    """Read what the bake needs; :class:`TalkerError` for what can be known beforehand to fail.
+
+    ``replace`` allows pushing hand-made animation on ``target`` aside (it is kept, see :func:`animation.write_take`).
+    """
+    problem = animation.target_problem(target)
+    if problem:
+        raise TalkerError(problem)
+    if not os.path.isfile(performance.audio):
+        raise TalkerError(f"{performance.audio or 'no recording chosen'}: file not found; choose a recording")
+    hand_made = animation.hand_made_animation(target)
+    if hand_made and not replace:
+        raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")
+    pipeline.check_settings(
+        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions()
+    )
+    rest = animation.rest_vertices(target)
+    return Request(performance, scene.name, target.name, rest, frame_rate_of(scene), start_frame)
+
+
+def compute(request: Request, progress: Progress, cancelled: Callable[[], bool]) -> Take:
+    """Run the networks; touches no Blender data, so a thread may do it. :class:`TalkerError`, :class:`Cancelled`."""
+    fit = meshes.fit_to_canonical(request.rest)
+    performance = request.performance
+    progress(0.01, "loading the networks")
+    talker = _talker(performance.device)
+    result = talker.animate(
+        performance.audio, performance.emotion, performance.intensity, request.frame_rate,
+        blinks=performance.blinks, seed=performance.seed,
+        progress=lambda fraction, message="": progress(0.1 + 0.88 * fraction, message), cancelled=cancelled,
+    )  # fmt: skip
+    progress(0.98, "fitting the shapes to the mesh")
+    deltas = meshes.transform_deltas(result.blendshapes, fit)
+    return Take(result.names, result.speech_count, deltas, result.weights, request.start_frame)
+
+
+def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Object:
+    """Write the result: shape keys, animation, frame range, sound strip; nothing when something does not fit."""
+    scene, target = bpy.data.scenes.get(request.scene), bpy.data.objects.get(request.target)
+    if scene is None or target is None:
+        raise TalkerError(f"{request.target} is no longer there; choose a head and bake again")
+    hand_made = animation.hand_made_animation(target)
+    if hand_made and not replace:
+        raise TalkerError(f"{target.name} got hand-made animation meanwhile ({hand_made}); bake again")
+    started = time.perf_counter()
+    animation.write_take(target, take)
+    logger.info("wrote %d curves of %d keys in %.3f s", *reversed(take.weights.shape), time.perf_counter() - started)
+    scene.frame_start, scene.frame_end = take.start_frame, take.end_frame
+    add_sound(scene, request.performance.audio, take.start_frame)
+    return target
+
+
+def frame_rate_of(scene: bpy.types.Scene) -> float:
+    """Frames a second of the scene (29.97 is 30 over a base of 1.001)."""
+    return scene.render.fps / scene.render.fps_base
+
+
+def absolute_path(path: str) -> str:
+    """A path as Blender's file fields hold it ('//' = beside the .blend) as an absolute one; empty stays empty."""
+    return str(Path(bpy.path.abspath(path)).resolve()) if path else ""
+
+
+@functools.lru_cache(maxsize=1)
+def _talker(device: str) -> "pipeline.Talker":
+    return pipeline.Talker.load(device)

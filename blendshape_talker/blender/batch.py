@@ -1,0 +1,118 @@
+"""A bake without a screen: a recording in, a .blend and exports out; what ``bake`` of the command line calls."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+from mathutils import Quaternion
+
+from ..errors import TalkerError
+from . import bake, scene_io
+from .export import export_head, format_of
+from .outputs import whole_outputs
+from .preview import render_preview
+
+_PREVIEW_SECONDS = 5.0
+
+
+def bake_to_files(
+    audio: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    mesh: str | os.PathLike[str] | None = None,
+    emotion: str = "neutral",
+    intensity: float = 1.0,
+    fps: float = 30.0,
+    blinks: bool = True,
+    seed: int = 0,
+    device: str = "auto",
+    exports: Sequence[str | os.PathLike[str]] = (),
+    preview: str | os.PathLike[str] | None = None,
+    preview_seconds: float = _PREVIEW_SECONDS,
+    progress: Callable[[float, str], None] | None = None,
+) -> list[Path]:
+    """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
+
+    out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
+    Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
+    """
+    report = progress or (lambda fraction, message: None)
+    if Path(out).suffix.lower() != ".blend":
+        raise TalkerError(f"{Path(out).name}: a bake is a .blend; name it so")
+    if preview and Path(preview).suffix.lower() != ".mp4":
+        raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
+    for path in exports:
+        format_of(path)
+    performance = bake.Performance(str(Path(audio).absolute()), emotion, intensity, blinks, seed, device)
+    targets = [out, *exports, *([preview] if preview else [])]
+    share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
+    with whole_outputs(targets) as temporary, _silent():
+        context = bpy.context
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        context.scene.render.fps = max(1, round(fps))
+        context.scene.render.fps_base = context.scene.render.fps / fps
+        head = scene_io.import_head(context, mesh) if mesh else scene_io.add_demo_head(context)
+        request = bake.make_request(context.scene, head, performance)
+        take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
+        report(share, "writing shape keys and curves")
+        bake.apply(request, take)
+        _prepare_for_viewing(context.scene)
+        for path in temporary[1 : 1 + len(exports)]:
+            report(share, f"exporting {path.suffix}")
+            export_head(context, head, path)
+        if preview:
+            last = min(take.end_frame, take.start_frame + max(1, round(preview_seconds * request.frame_rate)) - 1)
+            render_preview(
+                head, temporary[-1], (take.start_frame, last),
+                (context.scene.render.fps, context.scene.render.fps_base), audio=performance.audio,
+                progress=lambda fraction, message="": report(share + (0.98 - share) * fraction, message),
+            )  # fmt: skip
+        report(0.98, "saving")
+        _refer_to_sound_from(Path(out).absolute().parent)
+        bpy.ops.wm.save_as_mainfile(
+            filepath=str(temporary[0]), check_existing=False, copy=True, compress=True, relative_remap=False
+        )
+    report(1.0, "done")
+    return [Path(path) for path in targets]
+
+
+def _prepare_for_viewing(scene: bpy.types.Scene) -> None:
+    """Whoever opens the file looks the head in the face, and playback keeps step with the sound."""
+    scene.sync_mode = "AUDIO_SYNC"
+    scene.frame_set(scene.frame_start)
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                view = area.spaces.active.region_3d
+                view.view_location = (0.0, 0.0, -0.02)
+                view.view_rotation = Quaternion((0.68, 0.68, 0.19, 0.19))
+                view.view_distance = 0.75
+                area.spaces.active.shading.type = "MATERIAL"
+                area.spaces.active.clip_start = 0.01
+
+
+def _refer_to_sound_from(folder: Path) -> None:
+    """Name sounds relative to the .blend's folder, so that both can move together."""
+    for sound in bpy.data.sounds:
+        try:
+            sound.filepath = "//" + os.path.relpath(bpy.path.abspath(sound.filepath), folder).replace(os.sep, "/")
+        except ValueError:  # another drive: stays absolute
+            continue
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what Blender's operators print off standard output, which is for results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)

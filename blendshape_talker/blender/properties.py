@@ -1,0 +1,128 @@
+"""What the panel sets: per scene, for the running job, and the add-on's preferences."""
+
+import functools
+import logging
+import zlib
+
+import bpy
+
+from .. import pipeline
+from ..errors import TalkerError
+from . import animation
+
+logger = logging.getLogger(__name__)
+
+ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
+_DEVICES = {
+    "auto": ("Automatic", "The fastest device that PyTorch finds"),
+    "cpu": ("CPU", "Works everywhere"),
+    "cuda": ("CUDA", "An NVIDIA graphics card"),
+    "mps": ("Metal", "An Apple graphics processor"),
+}
+
+
+@functools.cache
+def emotion_items() -> tuple[tuple[str, str, str, str, int], ...]:
+    """The emotions as Blender wants them; kept, because Blender does not keep the strings of a dynamic enum alive."""
+    try:
+        names = pipeline.emotions()
+    except TalkerError as error:  # a broken installation must not break every redraw; Bake says what is wrong
+        logger.error("%s", error)
+        names = ("neutral",)
+    # The number is what a .blend stores: from the name, so that a longer list of emotions does not shift old files
+    return tuple(
+        (name, name.replace("_", " ").capitalize(), f"Speak with a {name} face", "NONE",
+         zlib.crc32(name.encode()) & 0x7FFFFFFF if index else 0)
+        for index, name in enumerate(names)
+    )  # fmt: skip
+
+
+def _strength(settings: "TalkerSettings") -> float:
+    target = settings.target
+    return (animation.expression_strength(target) if animation.is_baked(target) else None) or 0.0
+
+
+def _set_strength(settings: "TalkerSettings", value: float) -> None:
+    if animation.is_baked(settings.target):
+        animation.set_expression_strength(settings.target, value)
+
+
+class TalkerSettings(bpy.types.PropertyGroup):
+    """The scene's bake settings."""
+
+    target: bpy.props.PointerProperty(
+        name="Head", description="The FLAME head to animate", type=bpy.types.Object,
+        poll=lambda settings, item: item.type == "MESH",
+    )  # fmt: skip
+    audio: bpy.props.StringProperty(
+        name="Recording", description="Speech to animate: WAV, FLAC, OGG or MP3", subtype="FILE_PATH"
+    )
+    emotion: bpy.props.EnumProperty(
+        name="Emotion", description="The face that goes with the words", items=lambda settings, context: emotion_items()
+    )
+    intensity: bpy.props.FloatProperty(
+        name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
+        default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",
+    )  # fmt: skip
+    start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
+    blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)
+    strength: bpy.props.FloatProperty(
+        name="Expression Strength",
+        description="How strong the baked expression plays: 1 as baked, 0 speech alone. "
+        "Fade it over time with the influence of the strip Expression in the NLA editor",
+        min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", get=_strength, set=_set_strength, options=set(),
+    )  # fmt: skip
+
+
+class TalkerProgress(bpy.types.PropertyGroup):
+    """How far the running job is; lives in the window manager and is never saved."""
+
+    running: bpy.props.BoolProperty()
+    cancel: bpy.props.BoolProperty()
+    fraction: bpy.props.FloatProperty(min=0.0, max=1.0)
+    message: bpy.props.StringProperty()
+
+
+class TalkerPreferences(bpy.types.AddonPreferences):
+    """The add-on's page in Blender's preferences."""
+
+    bl_idname = ADDON
+
+    device: bpy.props.EnumProperty(
+        name="Device",
+        description="Where the networks run",
+        items=[(name, *_DEVICES[name]) for name in pipeline.DEVICES],
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        column.prop(self, "device")
+        column.label(text=versions())
+
+
+def preferences(context: bpy.types.Context) -> TalkerPreferences | None:
+    """The add-on's preferences; None when the package runs without being enabled as an add-on."""
+    addon = context.preferences.addons.get(ADDON)
+    return addon.preferences if addon else None
+
+
+def chosen_device(context: bpy.types.Context) -> str:
+    """The device set in the preferences, ``auto`` without any."""
+    page = preferences(context)
+    return page.device if page else "auto"
+
+
+def versions() -> str:
+    """One line on what is installed and whether the networks are in memory; loads nothing."""
+    import importlib.metadata
+    import sys
+
+    try:
+        torch = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        torch = "missing"
+    state = "loaded" if "torch" in sys.modules else "loads with the first bake"
+    return f"Blender {bpy.app.version_string}, PyTorch {torch} ({state})"
+
+
+CLASSES = (TalkerSettings, TalkerProgress, TalkerPreferences)
