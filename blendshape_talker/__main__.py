@@ -6,6 +6,7 @@ Errors are one line on standard error and exit status 1; progress goes to standa
 import argparse
 import logging
 import sys
+import time
 from collections.abc import Sequence
 
 from . import pipeline
@@ -21,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_animate(commands)
     _add_bake(commands)
+    _add_flame(commands)
     try:
         from .training.commands import add_commands
     except ModuleNotFoundError as error:
@@ -50,14 +52,18 @@ def _add_animate(commands) -> None:
     parser.set_defaults(run=_animate)
 
 
-def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+def _perform(arguments: argparse.Namespace, progress: Progress) -> pipeline.Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
-    animation = talker.animate(
+    return talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress,
     )  # fmt: skip
+
+
+def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    animation = _perform(arguments, progress)
     path = animation.save(arguments.out, displacements=arguments.displacements)
     progress.close()
     print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
@@ -90,6 +96,36 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
     progress.close()
     for path in written:
         print(path)
+
+
+def _add_flame(commands) -> None:
+    parser = commands.add_parser("flame", help="recording to FLAME's expression and jaw pose, for a model file of yours")
+    _add_performance(parser)
+    parser.add_argument("--model", required=True, metavar="FLAME.pkl", help="FLAME's generic_model file (.pkl or .npz)")
+    parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
+    parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="frames a second (30)")
+    parser.set_defaults(run=_flame)
+
+
+def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import flame, flame_model
+
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    progress(0.0, "reading the model")
+    model = flame_model.load_flame_model(arguments.model)
+    animation = _perform(arguments, progress)
+    fitter = flame_model.FlameFitter(model, flame.load_head().face)
+    progress(1.0, "fitting FLAME's parameters")
+    started = time.perf_counter()
+    parameters = fitter.fit(animation.weights, animation.blendshapes)
+    seconds = time.perf_counter() - started
+    path = flame_model.save_parameters(arguments.out, parameters, animation.fps)
+    progress.close()
+    print(
+        f"{path}: {animation.frame_count} frames at {animation.fps:g} fps; RMS distance over the face "
+        f"{parameters.error_mm.mean():.3f} mm, worst frame {parameters.error_mm.max():.3f} mm; "
+        f"{animation.frame_count / seconds:.0f} frames fitted a second"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

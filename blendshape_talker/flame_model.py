@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _SHAPE_COUNT = 300  # FLAME 2017-2023: 300 identity directions, then 100 of expression
 _JAW = 2  # joints: root, neck, jaw, left eye, right eye
-_RIDGE = 1e-4  # share of the mean diagonal: keeps unexercised coefficients near zero
+_RIDGE = 1e-4  # of each coefficient's own effect: keeps near-equal directions from fighting each other
 _CORRECTIONS = 4
 
 
@@ -133,7 +133,7 @@ class FlameFitter:
         jacobian = model.jacobian_at_rest()
         weighted = jacobian * self._mask[:, None]
         normal = jacobian.T @ weighted
-        normal += _RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal))
+        normal += _RIDGE * np.diag(np.maximum(np.diag(normal), 1e-12 * np.trace(normal)))
         self._solve = np.linalg.solve(normal, weighted.T)
 
     def fit_blendshapes(self, blendshapes: np.ndarray) -> np.ndarray:
