@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
+from .. import safe_pickle
 from ..errors import TalkerError
 from ..files import whole_file
 from ..flame import VERTEX_COUNT
@@ -357,16 +359,15 @@ def _load_sound(path: Path) -> np.ndarray:
 
 def _resampled(samples: np.ndarray) -> np.ndarray:
     """int16 at VOCASET's rate."""
-    from scipy.signal import resample_poly
-
     wave = resample_poly(samples.astype(np.float64), 11, 8)
     return (np.clip(wave, -1.0, 1.0) * 32767).round().astype(np.int16)
 
 
 def _load_pickle(path: Path) -> dict:
-    from .. import safe_pickle
-
-    return safe_pickle.load_plain(path)
+    content = safe_pickle.load_plain(path)
+    if not isinstance(content, dict):
+        raise TalkerError(f"{path}: holds no table of subjects; use the file of the data set")
+    return content
 
 
 def _dump_pickle(path: Path, content: dict) -> None:

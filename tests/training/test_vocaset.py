@@ -88,6 +88,10 @@ def test_broken_sets_are_named(published, tmp_path):
     with pytest.raises(TalkerError, match=f"no template of {TEST}"):
         vocaset.read_corpus(tmp_path)
     (tmp_path / "templates.pkl").write_bytes((folder / "templates.pkl").read_bytes())
+    (tmp_path / "subj_seq_to_idx.pkl").write_bytes(python2_pickle("no table"))
+    with pytest.raises(TalkerError, match="no table of subjects"):
+        vocaset.read_corpus(tmp_path)
+    (tmp_path / "subj_seq_to_idx.pkl").write_bytes(python2_pickle(rows))
     np.save(tmp_path / "data_verts.npy", np.zeros((3, VERTEX_COUNT, 3), np.float32))
     with pytest.raises(TalkerError, match="beyond data_verts"):
         vocaset.read_corpus(tmp_path)
