@@ -28,7 +28,7 @@ SAMPLE_RATE = 16000
 QUIET_SUBJECT = "(no speech)"
 _BLOCK = 300
 _LAST_POSITION = 300
-_BASIS_FRAMES = 900
+_BASIS_FRAMES, _FRAMES_PER_TAKE = 900, 24
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def fit_basis(sequences: Sequence[SpeechSequence], weights: np.ndarray, count: i
     if not training:
         raise TalkerError("the corpus has no training sequences; make it again with more sequences")
     generator = np.random.default_rng(seed)
-    share = max(1, _BASIS_FRAMES // len(training))
+    share = min(max(1, _BASIS_FRAMES // len(training)), _FRAMES_PER_TAKE)
     chosen = generator.permutation(len(training))[:_BASIS_FRAMES]
     frames = []
     for sequence in (training[index] for index in chosen):

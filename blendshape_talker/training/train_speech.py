@@ -40,6 +40,8 @@ class TrainingSettings:
     seconds: float = 4.0
     rate: float = 1e-3
     seed: int = 0
+    width: int = SpeechConfig.width
+    layers: int = SpeechConfig.layers
     basis_size: int = 40
     copies: int = 3
     average_style: float = 0.3
@@ -118,7 +120,8 @@ def train(
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
-    config = SpeechConfig(coefficients=len(basis.shapes), styles=("average", *speakers))
+    styles = ("average", *speakers)
+    config = SpeechConfig(len(basis.shapes), styles, width=settings.width, layers=settings.layers)
     batches = Windows(training, config.styles, settings.seconds, settings.seed)
     minutes = sum(example.seconds for example in training) / 60
     logger.info("%d examples, %.0f minutes, %d speakers", len(training), minutes, len(speakers))
