@@ -48,7 +48,7 @@ def place_on_canonical(target: bpy.types.Object) -> Matrix:
     return to_canonical(meshes.fit_to_canonical(rest_vertices(target)))
 
 
-def to_canonical(fit: "meshes.Fit") -> Matrix:
+def to_canonical(fit: "meshes.MeshFit") -> Matrix:
     """``fit`` as a 4×4 transform from the mesh's coordinates to the canonical head's."""
     matrix = np.eye(4)
     matrix[:3, :3] = fit.scale * fit.rotation

@@ -18,13 +18,13 @@ from scipy.sparse.linalg import splu
 from .. import checkpoint
 from ..errors import TalkerError
 from ..flame import VERTEX_COUNT
+from ..meshes import similarity
 from .surface import (
     Surface,
     component_labels,
     cycle,
     follow_neighbours,
     ring_numbers,
-    similarity,
     sphere,
     unique_edges,
     vertex_normals,

@@ -121,19 +121,6 @@ def sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
     return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Least-squares ``(scale, rotation (3, 3), translation (3,))``: ``target ≈ scale · source @ rotation.T + translation``.
-
-    Umeyama 1991, equations 40–42; the rotation is proper. Points are the rows of ``source`` and ``target`` (N, 3).
-    """
-    source_mean, target_mean = source.mean(0), target.mean(0)
-    left, values, right = np.linalg.svd((target - target_mean).T @ (source - source_mean))
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation = left * signs @ right
-    scale = float((values * signs).sum() / ((source - source_mean) ** 2).sum())
-    return scale, rotation, target_mean - scale * rotation @ source_mean
-
-
 class Surface:
     """A triangle surface that finds its points closest to others, with the normals agreeing."""
 
