@@ -177,11 +177,15 @@ def prepare(
     basis: Basis,
     encoder: WhisperEncoder,
     folder: str | os.PathLike[str],
-    copies: int = 3,
+    copies: int = 1,
+    recorded_copies: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Example]:
-    """Examples for training and validation: each sequence clean, and ``copies`` augmented ones of those to train on."""
+    """Examples for training and validation: each sequence clean, and ``copies`` augmented ones of those to train on.
+
+    ``recorded_copies`` of those whose ``source`` names a recording: real voices are scarce beside synthetic ones.
+    """
     content = "".join(f"{sequence.name} {sequence.frames} {sequence.voice} {sequence.text}" for sequence in sequences)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     cache = FeatureCache(folder, {"corpus": digest, "encoder": encoder.config.layers, "seed": seed})
@@ -191,7 +195,8 @@ def prepare(
         if progress is not None:
             progress(number / len(used), "Encoding the corpus")
         coefficients = coefficients_of(sequence, basis)
-        for copy in range(1 + (copies if sequence.split == "train" else 0)):
+        augmented = recorded_copies if sequence.source else copies
+        for copy in range(1 + (augmented if sequence.split == "train" else 0)):
             generator = np.random.default_rng([seed, copy, *sequence.name.encode()])
             timing = Timing.draw(generator) if copy else Timing()
 

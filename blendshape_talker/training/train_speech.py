@@ -32,10 +32,10 @@ class TrainingSettings:
 
     The weights multiply losses in mm (per frame step for velocity and liveliness). ``contact``: extra weight of
     frames in which the lips touch. ``average_style``: share of examples shown with the average style instead of their
-    speaker's.
+    speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
     """
 
-    steps: int = 1600
+    steps: int = 1400
     batch: int = 16
     seconds: float = 4.0
     rate: float = 1e-3
@@ -43,7 +43,8 @@ class TrainingSettings:
     width: int = SpeechConfig.width
     layers: int = SpeechConfig.layers
     basis_size: int = 40
-    copies: int = 3
+    copies: int = 1
+    recorded_copies: int = 3
     average_style: float = 0.3
     position: float = 1.0
     gap: float = 0.6
@@ -116,7 +117,8 @@ def train(
     torch.manual_seed(settings.seed)
     sequences = read_corpus(corpus)
     basis = fit_basis(sequences, vertex_weights(load_head()), settings.basis_size, settings.seed)
-    examples = prepare(sequences, basis, WhisperEncoder.load(), cache, settings.copies, settings.seed, progress)
+    copies = (settings.copies, settings.recorded_copies)
+    examples = prepare(sequences, basis, WhisperEncoder.load(), cache, *copies, settings.seed, progress)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
