@@ -23,6 +23,8 @@ EXPRESSION_TRACK = "Expression"
 BOOST_TRACK = "Expression boost"
 REST_TRACK = "Expression rest"
 MAXIMUM_STRENGTH = 2.0
+# Blender 4.2 as a module crashes at exit once a property had a Python callback; without a screen nobody misses them.
+PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
 _SLIDER_LIMIT = 10.0  # Blender's own bound on shape key values
 
 

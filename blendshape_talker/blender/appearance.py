@@ -14,6 +14,7 @@ from ..flame import Head
 
 SKIN, EYES = "Talker skin", "Talker eyes"
 _REST, _EYE_ANGLE = "talker_rest", "talker_eye_angle"
+_NO_EYE = 4.0  # radians, more than any angle
 _SKIN_COLOR = (0.60, 0.33, 0.235, 1.0)
 _LIP_COLOR = (0.43, 0.135, 0.115, 1.0)
 _BROW_COLOR = (0.055, 0.03, 0.02, 1.0)
@@ -34,26 +35,34 @@ _LIP_TOP = ((0.0, 0.405), (0.10, 0.425), (0.27, 0.365), (0.385, 0.245), (0.42, 0
 _LIP_BOTTOM = ((0.0, 0.125), (0.15, 0.135), (0.28, 0.18), (0.385, 0.245), (0.42, 1.0), (1.0, 1.0))
 
 
-def dress(target: bpy.types.Object, head: Head) -> None:
-    """Give a mesh in FLAME's vertex order both materials; ``head`` is the canonical head."""
+def dress(target: bpy.types.Object, head: Head, order: np.ndarray | None = None) -> None:
+    """Give a FLAME mesh both materials.
+
+    ``head`` is the canonical head; ``order`` (N,) names each mesh vertex's FLAME vertex where that is not its own number.
+    """
     mesh = target.data
     for name, make in ((SKIN, _make_skin), (EYES, _make_eyes)):
         mesh.materials.append(bpy.data.materials.get(name) or make(name))
-    eyes = np.zeros(len(head.vertices), bool)
-    angles = np.full(len(head.vertices), np.pi, np.float32)
-    for ball in (head.left_eye, head.right_eye):
-        eyes[ball] = True
-        outward = head.vertices[ball] - head.vertices[ball].mean(axis=0)
-        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-        angles[ball] = np.arccos(np.clip(outward[:, 2], -1.0, 1.0))
+    order = np.arange(len(head.vertices)) if order is None else order
+    angles = _eye_angles(head)[order]
     corners = np.empty(len(mesh.loops), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
     first_corners = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("loop_start", first_corners)
-    mesh.polygons.foreach_set("material_index", eyes[corners[first_corners]].astype(np.int32))
+    mesh.polygons.foreach_set("material_index", (angles[corners[first_corners]] < _NO_EYE).astype(np.int32))
     mesh.attributes.new(_EYE_ANGLE, "FLOAT", "POINT").data.foreach_set("value", angles)
     rest = mesh.attributes.new(_REST, "FLOAT_VECTOR", "POINT")
-    rest.data.foreach_set("vector", head.vertices.astype(np.float32).ravel())
+    rest.data.foreach_set("vector", head.vertices[order].astype(np.float32).ravel())
+
+
+def _eye_angles(head: Head) -> np.ndarray:
+    """(5023,) float32: angle of each eyeball vertex from the eye's axis, in radians; ``_NO_EYE`` elsewhere."""
+    angles = np.full(len(head.vertices), _NO_EYE, np.float32)
+    for ball in head.eyes:
+        outward = head.vertices[ball] - head.vertices[ball].mean(axis=0)
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        angles[ball] = np.arccos(np.clip(outward[:, 2], -1.0, 1.0))
+    return angles
 
 
 def plain_skin(name: str) -> bpy.types.Material:

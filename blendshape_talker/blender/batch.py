@@ -53,7 +53,7 @@ def bake_to_files(
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         context.scene.render.fps = max(1, round(fps))
         context.scene.render.fps_base = context.scene.render.fps / fps
-        head = scene_io.import_head(context, mesh) if mesh else scene_io.add_demo_head(context)
+        head = scene_io.import_head(context, mesh)[0] if mesh else scene_io.add_demo_head(context)
         request = bake.make_request(context.scene, head, performance)
         take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
         report(share, "writing shape keys and curves")

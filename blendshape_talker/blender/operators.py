@@ -62,7 +62,10 @@ class ImportHead(bpy.types.Operator, ImportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
         with _reported(self, outcome):
-            context.scene.blendshape_talker.target = scene_io.import_head(context, self.filepath)
+            target, note = scene_io.import_head(context, self.filepath)
+            context.scene.blendshape_talker.target = target
+            if note:
+                self.report({"INFO"}, f"{target.name}: {note}")
         return outcome
 
 

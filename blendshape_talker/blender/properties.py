@@ -1,6 +1,5 @@
 """What the panel sets: per scene, for the running job, and the add-on's preferences."""
 
-import functools
 import logging
 import zlib
 
@@ -21,12 +20,11 @@ _DEVICES = {
 }
 
 
-@functools.cache
 def emotion_items() -> tuple[tuple[str, str, str, str, int], ...]:
-    """The emotions as Blender wants them; kept, because Blender does not keep the strings of a dynamic enum alive."""
+    """The emotions as Blender's enum wants them: (identifier, name, description, icon, number)."""
     try:
         names = pipeline.emotions()
-    except TalkerError as error:  # a broken installation must not break every redraw; Bake says what is wrong
+    except TalkerError as error:  # a broken installation must not keep Blender from starting; Bake says what is wrong
         logger.error("%s", error)
         names = ("neutral",)
     # The number is what a .blend stores: from the name, so that a longer list of emotions does not shift old files
@@ -52,13 +50,13 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
     target: bpy.props.PointerProperty(
         name="Head", description="The FLAME head to animate", type=bpy.types.Object,
-        poll=lambda settings, item: item.type == "MESH",
+        **({"poll": lambda settings, item: item.type == "MESH"} if animation.PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
     audio: bpy.props.StringProperty(
         name="Recording", description="Speech to animate: WAV, FLAC, OGG or MP3", subtype="FILE_PATH"
     )
     emotion: bpy.props.EnumProperty(
-        name="Emotion", description="The face that goes with the words", items=lambda settings, context: emotion_items()
+        name="Emotion", description="The face that goes with the words", items=emotion_items()
     )
     intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
@@ -70,7 +68,8 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Expression Strength",
         description="How strong the baked expression plays: 1 as baked, 0 speech alone. "
         "Fade it over time with the influence of the strip Expression in the NLA editor",
-        min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", get=_strength, set=_set_strength, options=set(),
+        min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
+        **({"get": _strength, "set": _set_strength} if animation.PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
 
 

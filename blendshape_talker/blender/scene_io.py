@@ -20,18 +20,23 @@ UPRIGHT = Matrix.Rotation(math.pi / 2, 4, "X")  # FLAME: y up, looks along +z; B
 DEMO_HEAD = "Demo head"
 
 
-def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> bpy.types.Object:
+def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tuple[bpy.types.Object, str]:
     """Add the FLAME mesh of ``path`` (OBJ, PLY, NPZ, the model's pickle) to the scene, upright and in metres.
 
-    The mesh keeps the file's own coordinates; scale and turn are the object's transform. Raises :class:`TalkerError`
-    with one line when the file is no FLAME mesh.
+    The mesh keeps the file's own coordinates; scale and turn are the object's transform. Returns the object and a note
+    on what was found and handled (another unit, other axes …), empty if nothing. Raises :class:`TalkerError` with one
+    line when the file is no FLAME mesh.
     """
     loaded = meshes.read_mesh(path)
     fit = meshes.fit_to_canonical(loaded.vertices)
-    target = _add(context, Path(path).stem, loaded.vertices, loaded.faces)
-    dress(target, load_head())
+    head = load_head()
+    faces = loaded.faces
+    if not len(faces) and fit.order is None:
+        faces = head.faces  # bare vertices: the demo head's triangles make them visible
+    target = _add(context, Path(path).stem, loaded.vertices, faces)
+    dress(target, head, fit.order)
     target.matrix_world = UPRIGHT @ to_canonical(fit)
-    return target
+    return target, fit.note
 
 
 def add_demo_head(context: bpy.types.Context) -> bpy.types.Object:
