@@ -36,7 +36,7 @@ Domain = Literal["speech", "expression"]
 class FusionConfig:
     """Shape of the network. speech_count, expression_count: K_A, K_E; patch: side of the first, linear convolution."""
 
-    speech_count: int = 24
+    speech_count: int = 20
     expression_count: int = 28
     image_size: int = 64
     patch: int = 4

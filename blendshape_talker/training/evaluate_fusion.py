@@ -167,23 +167,29 @@ def _closures(
     head: Head,
 ) -> tuple[dict[str, float], float]:
     pair = np.array([UPPER_LIP, LOWER_LIP])
-    spoken = [system.deform(take.curves, speech.basis, "speech", pair) for take in takes]
+    together = system.deform(np.concatenate([take.curves for take in takes]), speech.basis, "speech", pair)
+    spoken = np.split(together, np.cumsum([len(take.curves) for take in takes])[:-1])
     spoken_gaps = [lip_gaps(deltas, head) for deltas in spoken]
     kept, changes = {}, []
     for emotion in library.names:
         if emotion == "neutral":
             continue
         counts = np.zeros(2)
-        for number, (take, deltas, neutral_gap) in enumerate(zip(takes, spoken, spoken_gaps, strict=True)):
-            trajectory = library.trajectory(emotion, np.arange(len(deltas)) / FPS, seed=number, blinks=False)
-            emotional = system.deform(trajectory, library.basis, "expression", pair)
-            gap = lip_gaps(deltas + emotional, head)
+        lengths = [len(deltas) for deltas in spoken]
+        trajectories = [
+            library.trajectory(emotion, np.arange(length) / FPS, seed=number, blinks=False)
+            for number, length in enumerate(lengths)
+        ]
+        emotional = system.deform(np.concatenate(trajectories), library.basis, "expression", pair)
+        parts = np.split(emotional, np.cumsum(lengths)[:-1])
+        for take, deltas, neutral_gap, added in zip(takes, spoken, spoken_gaps, parts, strict=True):
+            gap = lip_gaps(deltas + added, head)
             counts += closures_kept(neutral_gap, gap)
             touching = _phone_frames(take, _LABIODENTALS, len(gap))
             changes.append(np.abs(gap - neutral_gap)[touching])
         kept[emotion] = 100.0 * counts[0] / max(counts[1], 1)
-    together = np.concatenate(changes)
-    return kept, float(together.mean()) if len(together) else float("nan")
+    touching_changes = np.concatenate(changes)
+    return kept, float(touching_changes.mean()) if len(touching_changes) else float("nan")
 
 
 def _phone_frames(take: LinearSequence, phones: tuple[str, ...], count: int) -> np.ndarray:

@@ -8,7 +8,8 @@ like muscles at work, which is what an animator expects of shape keys.
 import numpy as np
 
 FRAME_LIMIT = 3000
-_SETTLING = 6
+_ALIKE = 0.9  # cosine from which on two components are one
+_FAINT = 1e-3  # of the strongest component's part in the frames
 
 
 def sparse_components(
@@ -16,9 +17,9 @@ def sparse_components(
     basis: np.ndarray,
     positions: np.ndarray,
     count: int,
-    sparsity: float = 0.02,
+    sparsity: float = 0.03,
     iterations: int = 120,
-    radius: float = 0.03,
+    radius: float = 0.04,
 ) -> np.ndarray:
     """(count, V, 3) components of the frames ``curves (N, S) @ basis (S, V, 3)``, sized for weights of 0 … 1.
 
@@ -37,17 +38,23 @@ def sparse_components(
         progress = iteration / iterations
         strength = sparsity * min(1.0, 2.0 * progress) * (1.0 if progress < 0.85 else 0.05)
         components = _sparse_step(components, weights.T @ weights, (weights.T @ frames) @ flat, strength)
-    for _ in range(_SETTLING):  # now without any wish: a few steps of subspace iteration take what error is left
-        weights = _least_squares(frames @ (flat @ components.T), components @ components.T)
-        components = _least_squares((weights.T @ frames @ flat).T, weights.T @ weights).T
-    components *= np.maximum(np.percentile(weights, 99.5, axis=0), 1e-6)[:, None]
+        if iteration in (iterations // 2, (4 * iterations) // 5):
+            kept = _distinct(components, weights)
+            components, weights = components[kept], weights[:, kept]
     return components.reshape(len(components), *basis.shape[1:]).astype(np.float32)
 
 
-def _least_squares(target: np.ndarray, gram: np.ndarray) -> np.ndarray:
-    """target (N, K) times the inverse of gram (K, K), slightly damped."""
-    damping = 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
-    return np.linalg.solve((gram + damping).astype(np.float64), target.T.astype(np.float64)).T.astype(np.float32)
+def _distinct(components: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Indices of the components that do something which no stronger one does as well."""
+    length = np.linalg.norm(components, axis=1)
+    strength = length * np.linalg.norm(weights, axis=0)
+    directions = components / np.maximum(length, 1e-12)[:, None]
+    kept: list[int] = []
+    for index in np.argsort(-strength):
+        alike = np.abs(directions[kept] @ directions[index]).max(initial=0.0)
+        if strength[index] > _FAINT * strength.max() and alike < _ALIKE:
+            kept.append(int(index))
+    return np.array(kept)
 
 
 def _greedy_start(

@@ -33,27 +33,30 @@ logger = logging.getLogger(__name__)
 
 ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
+_USED = 0.012  # standard deviation of a FACS weight from which on a corpus counts as using the shape
 
 
 @dataclass(frozen=True)
 class FusionTraining:
     """Every setting of the training. Weights of terms in mm² units; defaults found with ``evaluate fusion``.
 
-    sparsity λ_s; laplacian λ_L; velocity, primary: weights of their terms; contact: how much more a frame with closed
+    sparsity λ_s; locality: of the group lasso that keeps blendshapes local; laplacian λ_L; velocity, primary: weights
+    of their terms; contact: how much more a frame with closed
     lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of
     those vertices in every error; geometry_mapping: off for the ablation (vertices fill the image in file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
     structure: StructureConfig = field(default_factory=StructureConfig)
-    steps: int = 3000
+    steps: int = 1500
     batch: int = 192
     learning_rate: float = 1e-3
-    shape_rate: float = 2e-3
-    sparsity: float = 0.02
+    shape_rate: float = 1e-3
+    sparsity: float = 0.005
+    locality: float = 0.002
     laplacian: float = 0.02
     velocity: float = 2.0
-    primary: float = 1.0
+    primary: float = 4.0
     contact: float = 4.0
     image_noise: float = 0.02
     lip_weight: float = 8.0
@@ -142,9 +145,10 @@ def fit(
     _scale_to_sliders(network, domains)
     blendshapes = network.blendshapes.detach().numpy()
     count = network.config.speech_count
-    facs_names = [str(name) for name in facs.names]
-    names = name_shapes(blendshapes[:count], facs_names, facs.deltas, "speech")
-    names += name_shapes(blendshapes[count:], facs_names, facs.deltas, "expression")
+    names = [
+        *_names(blendshapes[:count], speech, facs, structure.speech, "speech"),
+        *_names(blendshapes[count:], expression, facs, structure.expression, "expression"),
+    ]
     return FusionModel(network, tuple(names), image_map), history
 
 
@@ -161,6 +165,19 @@ def initial_shapes(
         basis = constrain(torch.from_numpy(np.asarray(corpus.basis, np.float32))).numpy()
         result.append(sparse_components(curves, basis, head.vertices, count))
     return result[0], result[1]
+
+
+def _names(
+    shapes: np.ndarray, corpus: LinearCorpus, facs: Facs, constrain: Callable[[torch.Tensor], torch.Tensor], prefix: str
+) -> list[str]:
+    """Names after the FACS shapes as the structure leaves them, those that the corpus uses where it is made of them."""
+    used = np.ones(len(facs.names), bool)
+    if corpus.basis.shape == facs.deltas.shape and np.allclose(corpus.basis, facs.deltas, atol=1e-5):
+        used = corpus.frames("train")[0].std(axis=0) > _USED
+    deltas = constrain(torch.from_numpy(np.asarray(facs.deltas, np.float32))).numpy()
+    left = np.sqrt(np.square(deltas).sum(axis=(1, 2)) / np.maximum(np.square(facs.deltas).sum(axis=(1, 2)), 1e-12))
+    used &= left > 0.4  # a muscle that the structure takes away cannot name what is there
+    return name_shapes(shapes, [str(name) for name in facs.names[used]], deltas[used], prefix)
 
 
 class _Trainer:
@@ -271,6 +288,7 @@ class _Trainer:
                 crossing = shape_sparsity(weights[:, :count], sizes[:count])
             terms[f"{kind} sparsity"] = settings.sparsity * crossing
         terms["laplacian"] = settings.laplacian * laplacian_energy(both, self.laplacian)
+        terms["locality"] = settings.locality * both.square().sum(dim=2).add(1e-6).sqrt().mean()
         return terms
 
     def _closed(self, frames: torch.Tensor) -> torch.Tensor:
