@@ -20,16 +20,17 @@ HEAD_KIND = "head"
 
 @dataclass(frozen=True)
 class Head:
-    """The canonical head in FLAME's vertex order, all computed by ``corpus geometry`` (nothing of FLAME's own is in it).
+    """The canonical head in FLAME's vertex order, all computed by ``corpus geometry``; nothing of FLAME's own is in it.
 
     ``vertices`` (5023, 3) m; ``faces`` (F, 3) and ``uv`` (5023, 2), the demo head's own triangles, normals outward, and
     texture coordinates; ``pixel_vertices``, ``pixel_weights`` (64, 64, 3): see :class:`GeometryMap`.
 
-    Masks (5023,), 0 … 1: ``upper_face`` is 1 on forehead, brows, lids and nose root, 0 on mouth and jaw, smooth across the
-    cheeks; ``mouth`` falls smoothly from the lips; ``face`` is 1 on the face, 0 on scalp, ears, neck, back and eyeballs.
+    Masks (5023,), 0 … 1: ``upper_face`` is 1 on forehead, brows, lids and nose root, 0 on mouth and jaw, smooth across
+    the cheeks; ``mouth`` falls smoothly from the lips; ``face`` is 1 on the face, 0 on scalp, ears, neck, back and
+    eyeballs.
 
-    Vertex lists: ``lip_pairs`` (P, 2), upper and lower lip partners from corner to corner; ``lips`` for the lip vertex error;
-    ``eye_region``, ``forehead``, ``mouth_corners``; ``left_eye``, ``right_eye``, the eyeballs.
+    Vertex lists: ``lip_pairs`` (P, 2), upper and lower lip partners from corner to corner; ``lips`` for the lip vertex
+    error; ``eye_region``, ``forehead``, ``mouth_corners``; ``left_eye``, ``right_eye``, the eyeballs.
     """
 
     vertices: np.ndarray
@@ -87,8 +88,8 @@ def lip_gap_mm(vertices: np.ndarray) -> np.ndarray:
 class GeometryMap:
     """The fixed map between vertices and a 64×64 geometry image (Mao et al. 2025, section 3, geometric mapping).
 
-    Every pixel holds the weighted mean of three vertices, D_ij = Σ_k w_ijk V_I(i,j,k), with weights that sum to one, or to
-    zero off the face; the way back is the transposed map, normalised by each vertex's total weight. Both are linear.
+    Every pixel holds the weighted mean of three vertices, D_ij = Σ_k w_ijk V_I(i,j,k), with weights that sum to one, or
+    to zero off the face; the way back is the transposed map, normalised by each vertex's total weight. Both are linear.
     """
 
     def __init__(self, pixel_vertices: np.ndarray, pixel_weights: np.ndarray):
@@ -122,7 +123,7 @@ class GeometryMap:
         return result
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The map as a sparse matrix (4096, 5023) from vertices to pixels: ``(rows, columns, values)`` of its entries."""
+        """The map as a sparse matrix (4096, 5023), vertices to pixels: ``(rows, columns, values)`` of its entries."""
         rows, corners = np.nonzero(self._flat_weights)
         return rows, self._flat_vertices[rows, corners].astype(np.int64), self._flat_weights[rows, corners]
 

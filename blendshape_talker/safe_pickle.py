@@ -124,6 +124,13 @@ class _NoBytes(metaclass=_Fixed):
         return b""
 
 
+class _Set(metaclass=_Fixed):
+    """``set(items)``: chumpy keeps one beside its array; nobody looks into it."""
+
+    def __new__(cls, items: Any = ()) -> Any:
+        return list(items)
+
+
 _ALLOWED: dict[tuple[str, str], type] = {
     ("chumpy.ch", "Ch"): _Chumpy,
     ("chumpy", "Ch"): _Chumpy,
@@ -134,6 +141,7 @@ _ALLOWED: dict[tuple[str, str], type] = {
     ("_codecs", "encode"): _Encode,
     **{(module, "object"): _Object for module in ("__builtin__", "builtins")},
     **{(module, "bytes"): _NoBytes for module in ("__builtin__", "builtins")},
+    **{(module, "set"): _Set for module in ("__builtin__", "builtins")},
     **{
         (f"numpy.{core}.{module}", name): made
         for core in ("core", "_core")
@@ -187,11 +195,7 @@ def load_flame(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Pickles of 2017 to 2023 (they may hold chumpy and scipy objects) or .npz.
     """
-    try:
-        zipped = zipfile.is_zipfile(path)
-    except OSError:
-        zipped = False
-    if zipped:
+    if _begins_with(path, b"PK"):
         try:
             with np.load(path, allow_pickle=False) as archive:
                 content: Any = {name: archive[name] for name in archive.files}
@@ -202,6 +206,14 @@ def load_flame(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise TalkerError(f"{path}: holds no model (no table of named parts); name FLAME's generic_model file")
     return content
+
+
+def _begins_with(path: str | os.PathLike[str], mark: bytes) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(mark)) == mark
+    except OSError:
+        return False  # the reader that comes next says what is wrong
 
 
 def _plain(value: Any) -> Any:

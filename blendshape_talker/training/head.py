@@ -76,7 +76,7 @@ def make_head(facs_path: str | Path, out: str | Path, progress: Progress | None 
 def demo_faces(
     facs: Facs, body_faces: np.ndarray, mouth_hole: np.ndarray, neck: np.ndarray, eyes: tuple[np.ndarray, ...]
 ) -> np.ndarray:
-    """Faces (F, 3) of our own making: Delaunay in a conformal flat map, diagonals along the creases, balls for the eyes."""
+    """Faces (F, 3) of our own: Delaunay in a conformal flat map, diagonals along the creases, balls for the eyes."""
     neutral = facs.neutral.astype(float)
     count = int(body_faces.max()) + 1  # the body's vertices come first in FLAME's order
     closed = close_holes(body_faces, count, [mouth_hole])
@@ -97,7 +97,7 @@ def demo_faces(
 def texture_coordinates(
     neutral: np.ndarray, body_faces: np.ndarray, mouth_hole: np.ndarray, neck: np.ndarray, eyes: tuple[np.ndarray, ...]
 ) -> np.ndarray:
-    """Texture coordinates (5023, 2): the skin fills the square above a strip with the two eyeballs seen from the front."""
+    """Texture coordinates (5023, 2): the skin fills the square above a strip with the eyeballs seen from the front."""
     count = int(body_faces.max()) + 1
     closed = close_holes(body_faces, count, [mouth_hole])
     positions = np.vstack([neutral[:count], neutral[mouth_hole].mean(0)])
@@ -158,7 +158,7 @@ def geometry_map(neutral: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, n
 
 
 def rasterise(flat: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and barycentric weights (size, size, 3) of the triangle under each pixel's centre; ``flat`` in pixels."""
+    """Vertices and weights (size, size, 3) of the triangle under each pixel's centre, ``flat`` in pixels."""
     vertices, weights = np.zeros((size, size, 3), int), np.zeros((size, size, 3))
     for face in faces:
         corners = flat[face]
@@ -178,7 +178,7 @@ def rasterise(flat: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarra
 
 
 def own_pixels(flat: np.ndarray, size: int, candidates: int = 40) -> np.ndarray:
-    """For each point (N, 2) a pixel (N,) of its own, row · size + column, close to it: least sum of squared distances."""
+    """For each point (N, 2) a near pixel (N,) of its own, row · size + column: least sum of squared distances."""
     columns, rows = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
     distance, pixel = cKDTree(np.stack([columns.ravel(), rows.ravel()], axis=1)).query(flat, candidates)
     cost = sparse.csr_matrix(

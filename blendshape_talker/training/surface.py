@@ -1,4 +1,4 @@
-"""Triangle surfaces: normals, edges, boundaries, closest points. Plain functions of vertices (N, 3) and faces (F, 3)."""
+"""Triangle surfaces, as vertices (N, 3) and faces (F, 3): normals, edges, boundaries, closest points."""
 
 import numpy as np
 import scipy.sparse as sparse

@@ -1,4 +1,4 @@
-"""Faces of our own making for FLAME's vertices: a flat Delaunay triangulation, its diagonals turned to follow the creases."""
+"""Faces of our own making for FLAME's vertices: flat Delaunay, then diagonals turned to follow the creases."""
 
 import numpy as np
 from scipy.spatial import ConvexHull, Delaunay
@@ -82,9 +82,9 @@ def _area(flat: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.n
 
 
 def _quads(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every inner edge (i, j) with its two triangles (i, j, k) and (j, i, m) and the vertices beyond their other sides.
+    """Every inner edge (i, j), its two triangles (i, j, k) and (j, i, m) and the vertices beyond their other sides.
 
-    Returns rows (i, j, k, m, beyond jk, beyond ki, beyond im, beyond mj), −1 for none; their two faces; keys of all edges.
+    Returns rows (i, j, k, m, beyond jk, ki, im and mj), −1 for none; their two faces; keys of all edges.
     """
     start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
     third = np.roll(faces, -2, axis=1).ravel()

@@ -1,7 +1,7 @@
 """Flat maps of a triangle surface with one outer boundary: conformal for triangulating anew, equal-area for images.
 
-Both are convex-combination maps (Tutte 1963, Floater 2003): the outer boundary goes to a convex polygon, every other vertex
-to a positive-weighted mean of its neighbours, so no triangle folds over. Holes are closed by one extra vertex each.
+Both are convex-combination maps (Tutte 1963, Floater 2003): the outer boundary goes to a convex polygon, every other
+vertex to a positive-weighted mean of its neighbours, so no triangle folds over. Holes are closed by a vertex each.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def close_holes(faces: np.ndarray, count: int, holes: Loops) -> np.ndarray:
 
 
 def mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sparse.csr_matrix:
-    """Floater's mean value weights (N, N): close to conformal, positive on any triangulation. Floater 2003, equation 6."""
+    """Floater's mean value weights (N, N): close to conformal, always positive. Floater 2003, equation 6."""
     count = len(vertices)
     rows, columns, values = [], [], []
     for corner in range(3):
@@ -39,7 +39,7 @@ def mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sparse.csr_ma
 
 
 def embed(weights: sparse.csr_matrix, boundary: np.ndarray, boundary_positions: np.ndarray) -> np.ndarray:
-    """Positions (N, 2): the boundary (B,) at its positions (B, 2), every other vertex at its neighbours' weighted mean."""
+    """Positions (N, 2): the boundary (B,) at its positions (B, 2), the others at their neighbours' weighted mean."""
     count = weights.shape[0]
     inner = np.setdiff1d(np.arange(count), boundary)
     laplacian = (sparse.diags(np.asarray(weights.sum(1)).ravel()) - weights).tocsr()
@@ -57,8 +57,8 @@ def on_circle(vertices: np.ndarray, loop: np.ndarray) -> np.ndarray:
 
 
 def on_square(vertices: np.ndarray, loop: np.ndarray, corners: list[int]) -> np.ndarray:
-    """Places (B, 2) on the border of the unit square; ``corners`` are four vertices of the loop, in its order, that go to
-    (0, 0), (1, 0), (1, 1), (0, 1)."""
+    """Places (B, 2) on the border of the unit square; ``corners`` are four vertices of the loop, in its order, that go
+    to (0, 0), (1, 0), (1, 1), (0, 1)."""
     at = [int(np.flatnonzero(loop == corner)[0]) for corner in corners]
     order = (np.arange(len(loop)) + at[0]) % len(loop)
     cuts = [(place - at[0]) % len(loop) for place in at] + [len(loop)]
@@ -78,8 +78,8 @@ def equal_area(
 ) -> np.ndarray:
     """Positions (N, 2) in which every vertex's neighbourhood has about the area that its ``share`` (N,) asks for.
 
-    Starts from Tutte's map and stiffens the edges between too large triangles, again and again; the weights stay positive,
-    so the map stays without folds.
+    Starts from Tutte's map and stiffens the edges between too large triangles, again and again; the weights stay
+    positive, so the map stays without folds.
     """
     count = len(share)
     edges = unique_edges(faces)
