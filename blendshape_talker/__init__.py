@@ -8,7 +8,7 @@ def register() -> None:
     """Called by Blender when the extension is enabled; loads no network and imports no torch."""
     from .blender import registration
 
-    registration.register()
+    registration.register(_command_line)
 
 
 def unregister() -> None:
@@ -16,3 +16,13 @@ def unregister() -> None:
     from .blender import registration
 
     registration.unregister()
+
+
+def _command_line(arguments: "list[str]") -> int:
+    """``blender --command blendshape_talker …`` is the same command line as ``python -m blendshape_talker …``."""
+    from .__main__ import main
+
+    try:
+        return main(arguments)
+    except SystemExit as stop:  # argparse after --help or a wrong option; Blender wants a number
+        return stop.code if isinstance(stop.code, int) else 1

@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
         *("console", "audio", "flame", "safe_pickle", "whisper", "meshes", "flame_model", "speech", "fusion"),
         *("expression", "pipeline", "job"),
     },
-    "__init__": {"blender"},
+    "__init__": {"blender", "__main__"},
     "__main__": {"console", "pipeline", "flame", "flame_model", "meshes", "blender", "training"},
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.

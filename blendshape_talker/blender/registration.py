@@ -1,6 +1,6 @@
 """Everything that Blender has to be told of, and how to take it back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import bpy
 
@@ -11,15 +11,15 @@ CLASSES = (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
 _commands: list = []
 
 
-def register() -> None:
-    """Classes, properties and the command line's command; loads no network."""
+def register(command_line: Callable[[list[str]], int]) -> None:
+    """Classes, properties and ``blender --command blendshape_talker …``, which calls ``command_line``; loads no network."""
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.blendshape_talker = bpy.props.PointerProperty(type=properties.TalkerSettings)
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
-    _commands.append(bpy.utils.register_cli_command(COMMAND, _command))
+    _commands.append(bpy.utils.register_cli_command(COMMAND, lambda arguments: command_line(list(arguments))))
 
 
 def unregister() -> None:
@@ -30,13 +30,3 @@ def unregister() -> None:
     del bpy.types.Scene.blendshape_talker
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)
-
-
-def _command(arguments: Sequence[str]) -> int:
-    """``blender --command blendshape_talker …``: the same command line as ``python -m blendshape_talker …``."""
-    from ..__main__ import main
-
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:  # argparse after --help or a wrong option; Blender wants a number
-        return stop.code if isinstance(stop.code, int) else 1
