@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KIND = "speech network"
 FPS = 60
-BLOCK_SECONDS = 10
+BLOCK_SECONDS = 5
 TICKS_PER_FRAME, TICKS_PER_FEATURE = 5, 6  # 1/300 s: the grid on which 60 frames and 50 features a second both lie
 
 Progress = Callable[[float, str], None]
@@ -49,8 +49,8 @@ class SpeechConfig:
     width: int = 192
     heads: int = 4
     layers: int = 3
-    frame_reach: int = 20
-    audio_reach: int = 75
+    frame_reach: int = 15
+    audio_reach: int = 60
     period: int = FPS
 
     @property
@@ -76,6 +76,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
         def __init__(self, reach: int, decay_ticks: float):
             super().__init__()
             self.reach = reach
+            self.kept: torch.Tensor | None = None
             self.query = nn.Linear(config.width, config.width)
             self.key_value = nn.Linear(config.width, 2 * config.width)
             self.out = nn.Linear(config.width, config.width)
@@ -83,16 +84,24 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             slopes = 2.0 ** -torch.arange(config.heads)
             self.bias = nn.Parameter(-slopes[:, None] * distance)
 
+        def bias_of(self, distance):
+            """(T,S) distances -> (H,T,S) bias, minus infinity beyond the reach; kept for blocks of one size"""
+            if not self.training and self.kept is not None and self.kept.shape[1:] == distance.shape:
+                return self.kept
+            bias = self.bias[:, distance.clamp(-self.reach, self.reach) + self.reach]
+            bias = bias.masked_fill(distance.abs() > self.reach, float("-inf"))
+            self.kept = None if self.training else bias
+            return bias
+
         def forward(self, x, memory, distance):
             """x (B,T,D), memory (B,S,D), distance (T,S) from rows of x to rows of memory -> (B,T,D)"""
             batch, length, width = x.shape
             heads = config.heads
             query = self.query(x).view(batch, length, heads, -1).transpose(1, 2)
             pairs = self.key_value(memory).view(batch, memory.shape[1], 2, heads, -1).permute(2, 0, 3, 1, 4)
-            near = distance.abs() <= self.reach
-            bias = self.bias[:, distance.clamp(-self.reach, self.reach) + self.reach]
-            bias = bias.masked_fill(~near, float("-inf"))
-            attended = functional.scaled_dot_product_attention(query, pairs[0], pairs[1], attn_mask=bias)
+            attended = functional.scaled_dot_product_attention(
+                query, pairs[0], pairs[1], attn_mask=self.bias_of(distance)
+            )
             return self.out(attended.transpose(1, 2).reshape(batch, length, width))
 
     class Layer(nn.Module):

@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -189,7 +189,8 @@ class WhisperEncoder:
         import torch
         from torch.nn import functional
 
-        modules, heads = self._modules, self.config.heads
+        modules: Any = self._modules
+        heads = self.config.heads
         x = functional.gelu(modules["conv1"](mel.transpose(1, 2)))
         x = functional.gelu(modules["conv2"](x)).transpose(1, 2)
         batch, length, width = x.shape

@@ -8,11 +8,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..audio import SAMPLE_RATE, load_recording
 from ..checkpoint import ASSETS
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[float, str], None]
 MINUTE = 60
@@ -110,7 +114,7 @@ def _time_faceformer(seconds: float, figures: dict[str, float | int | str]) -> d
     return {"faceformer_shape_frames_per_s": rate, "speech_network_times_faceformer": ours / rate}
 
 
-def faceformer_shape() -> "object":
+def faceformer_shape() -> "torch.nn.Module":
     """FaceFormer (Fan et al. 2022) as it runs on VOCASET, with random weights: ``network(sound (1,N), frames T) ->
     (T,15069)``.
 

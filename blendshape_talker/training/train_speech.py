@@ -135,7 +135,8 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
     state_file = out.with_suffix(".training")
     first, history = _resume(state_file, settings, network, average, optimiser)
-    began, sums = time.monotonic(), {}
+    began = time.monotonic()
+    sums: dict[str, float] = {}
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings.steps)
