@@ -227,13 +227,14 @@ def keep_contacts(times: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
     if fps >= MODEL_FPS or opening <= 0:
         return times
     closed = gap < _CLOSED_SHARE * opening
+    shown = np.interp(times * MODEL_FPS, np.arange(len(gap)), gap) < _CLOSED_SHARE * opening
     shifted = times.copy()
     half = 0.5 * MODEL_FPS / fps
     for index, time in enumerate(times):
         centre = time * MODEL_FPS
         first, last = int(np.ceil(centre - half)), int(np.floor(centre + half))
         first, last = max(first, 0), min(last, len(gap) - 1)
-        if first > last or closed[min(int(round(centre)), len(gap) - 1)]:
+        if first > last or shown[index]:
             continue
         best = first + int(np.argmin(gap[first : last + 1]))
         if closed[best]:
