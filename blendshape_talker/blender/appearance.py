@@ -38,7 +38,7 @@ _LIP_BOTTOM = ((0.0, 0.125), (0.15, 0.135), (0.28, 0.18), (0.385, 0.245), (0.42,
 def dress(target: bpy.types.Object, head: Head, order: np.ndarray | None = None) -> None:
     """Give a FLAME mesh both materials.
 
-    ``head`` is the canonical head; ``order`` (N,) names each mesh vertex's FLAME vertex where that is not its own number.
+    ``head`` is the canonical head; ``order`` (N,): the FLAME vertex of each mesh vertex, its own number if None.
     """
     mesh = target.data
     for name, make in ((SKIN, _make_skin), (EYES, _make_eyes)):

@@ -1,5 +1,6 @@
 """A bake without a screen: a recording in, a .blend and exports out; what ``bake`` of the command line calls."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 import bpy
 from mathutils import Quaternion
 
+from .. import pipeline
 from ..errors import TalkerError
 from . import bake, scene_io
 from .export import export_head, format_of
@@ -45,6 +47,9 @@ def bake_to_files(
         raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
     for path in exports:
         format_of(path)
+    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions())
+    if not Path(audio).is_file():
+        raise TalkerError(f"{audio}: file not found; name a recording")
     performance = bake.Performance(str(Path(audio).absolute()), emotion, intensity, blinks, seed, device)
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
@@ -104,7 +109,9 @@ def _refer_to_sound_from(folder: Path) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep what Blender's operators print off standard output, which is for results."""
+    """Keep what Blender's operators print off standard output (that is for results) and glTF's log off the progress."""
+    gltf_log = logging.getLogger("glTFImporter")  # its exporter logs there too
+    gltf_log.disabled = True
     sys.stdout.flush()
     kept = os.dup(1)
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -116,3 +123,4 @@ def _silent() -> Iterator[None]:
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nothing)
+        gltf_log.disabled = False

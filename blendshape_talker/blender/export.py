@@ -119,5 +119,7 @@ def _only(context: bpy.types.Context, target: bpy.types.Object) -> Iterator[None
 
 
 def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The last line that says something: the message after a Python traceback, which Blender ends with a location."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Location:")]
     return lines[-1].removeprefix("Error: ") if lines else type(error).__name__

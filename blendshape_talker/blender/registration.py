@@ -12,7 +12,7 @@ _commands: list = []
 
 
 def register(command_line: Callable[[list[str]], int]) -> None:
-    """Classes, properties and ``blender --command blendshape_talker …``, which calls ``command_line``; loads no network."""
+    """Classes, properties and ``blender --command blendshape_talker …``, which calls ``command_line``; no network."""
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.blendshape_talker = bpy.props.PointerProperty(type=properties.TalkerSettings)

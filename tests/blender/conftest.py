@@ -1,11 +1,18 @@
 """What the tests in Blender share: an empty scene and a small synthetic animation."""
 
+import wave
+
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy", reason="these tests run where Blender is installed as a module")
 
+import blendshape_talker  # noqa: E402
+from blendshape_talker.blender import bake  # noqa: E402
 from blendshape_talker.blender.animation import Take  # noqa: E402
+from blendshape_talker.errors import Cancelled  # noqa: E402
+from blendshape_talker.flame import VERTEX_COUNT  # noqa: E402
+from blendshape_talker.pipeline import Animation  # noqa: E402
 
 
 @pytest.fixture
@@ -45,3 +52,53 @@ def make_take():
         return Take(tuple(names), speech, deltas.astype(np.float32), weights.astype(np.float32), start_frame)
 
     return make
+
+
+class SyntheticTalker:
+    """Stands where the networks stand: a smooth animation of a few blendshapes that move known vertices."""
+
+    speech_count, expression_count, seconds = 4, 3, 1.5
+
+    def animate(self, audio, emotion, intensity, fps, blinks, seed, progress, cancelled):
+        count = self.speech_count + self.expression_count
+        progress(0.5, "listening")
+        if cancelled():
+            raise Cancelled
+        times = np.arange(round(self.seconds * fps)) / fps
+        weights = (0.5 + 0.7 * np.sin(4 * times[:, None] + np.arange(count))).astype(np.float32)
+        weights[:, self.speech_count :] *= intensity
+        shapes = np.zeros((count, VERTEX_COUNT, 3), np.float32)
+        for index in range(count):
+            shapes[index, 200 * index : 200 * index + 150] = 0.002 * np.array([1, index - 3, 2])
+        names = tuple(f"{'speech' if index < self.speech_count else 'expression'} {index}" for index in range(count))
+        speech, expression = weights[:, : self.speech_count], weights[:, self.speech_count :]
+        return Animation(fps, times, speech, expression, names, shapes)
+
+
+@pytest.fixture
+def synthetic_talker(monkeypatch):
+    """The bake runs with :class:`SyntheticTalker` in place of the networks; gives that talker."""
+    talker = SyntheticTalker()
+    monkeypatch.setattr(bake, "_talker", lambda device: talker)
+    return talker
+
+
+@pytest.fixture
+def registered(scene):
+    """The add-on's classes are registered; a class left over would hang Blender at exit."""
+    blendshape_talker.register()
+    yield bpy.context.scene.blendshape_talker
+    blendshape_talker.unregister()
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """A second and a half of tone as a WAV file."""
+    path = tmp_path / "tone.wav"
+    samples = (8000 * np.sin(np.arange(24000) * 0.1)).astype("<i2")
+    with wave.open(str(path), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(16000)
+        stream.writeframes(samples.tobytes())
+    return path

@@ -1,0 +1,122 @@
+"""The whole path with the bundled networks: what ``bake`` of the command line does."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from blendshape_talker import __main__, checkpoint
+from blendshape_talker.blender import animation, batch
+from blendshape_talker.errors import TalkerError
+from blendshape_talker.flame import load_head
+from blendshape_talker.pipeline import Talker
+
+DEMO_SPEECH = checkpoint.ASSETS / "demo_speech.flac"
+
+
+@pytest.fixture(scope="module")
+def baked(tmp_path_factory):
+    """The demo speech baked as the command line does it, with exports; gives the folder."""
+    folder = tmp_path_factory.mktemp("baked")
+    status = __main__.main([
+        "bake", str(DEMO_SPEECH), "--out", str(folder / "talk.blend"), "--emotion", "happy", "--fps", "25",
+        "--export", str(folder / "talk.fbx"), "--export", str(folder / "talk.abc"),
+    ])  # fmt: skip
+    assert status == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """The same performance without Blender."""
+    return Talker.load("cpu").animate(DEMO_SPEECH, "happy", fps=25.0)
+
+
+def open_blend(folder):
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "talk.blend"))
+    (target,) = [item for item in bpy.data.objects if item.type == "MESH"]
+    return bpy.context.scene, target
+
+
+def test_the_file_plays_what_animate_computes(baked, expected):
+    scene, target = open_blend(baked)
+    assert sorted(path.name for path in baked.iterdir()) == ["talk.abc", "talk.blend", "talk.fbx"]
+    assert (scene.render.fps, scene.render.fps_base) == (25, 1.0)
+    assert (scene.frame_start, scene.frame_end) == (1, expected.frame_count)
+    keys = target.data.shape_keys.key_blocks
+    for row in range(0, expected.frame_count, 13):
+        scene.frame_set(1 + row)
+        values = np.array([keys[name].value for name in expected.names])
+        assert np.abs(values - expected.weights[row]).max() < 1e-4
+    if bpy.app.build_options.audaspace:
+        (sound,) = bpy.data.sounds
+        assert sound.filepath.startswith("//") and Path(bpy.path.abspath(sound.filepath)).samefile(DEMO_SPEECH)
+
+
+def test_the_alembic_file_holds_the_displacements(baked, expected):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 25
+    bpy.ops.wm.alembic_import(filepath=str(baked / "talk.abc"), as_background_job=False)
+    (head,) = [item for item in bpy.data.objects if item.type == "MESH"]
+    for row in (0, 20, 41, expected.frame_count - 1):
+        bpy.context.scene.frame_set(1 + row)
+        evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        mesh = evaluated.to_mesh()
+        local = np.empty((len(mesh.vertices), 3), np.float32)
+        mesh.vertices.foreach_get("co", local.ravel())
+        matrix = np.array(evaluated.matrix_world)
+        world = local @ matrix[:3, :3].T + matrix[:3, 3]
+        wanted = load_head().vertices + expected.displacements(row, row + 1)[0]
+        wanted = np.stack([wanted[:, 0], -wanted[:, 2], wanted[:, 1]], axis=1)
+        assert np.abs(world - wanted).max() < 1e-4  # a tenth of a millimetre
+
+
+def test_the_fbx_file_holds_the_weights(baked, expected):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 25
+    bpy.ops.import_scene.fbx(filepath=str(baked / "talk.fbx"))
+    (head,) = [item for item in bpy.data.objects if item.type == "MESH"]
+    curves = animation.read_curves(head.data.shape_keys.animation_data.action)
+    moving = [index for index, name in enumerate(expected.names) if np.ptp(expected.weights[:, index]) > 1e-3]
+    assert len(moving) > 10
+    for index in moving:
+        points = curves[f'key_blocks["{expected.names[index]}"].value']
+        frames = np.arange(expected.frame_count) + points[0, 0]
+        values = np.interp(frames, points[:, 0], points[:, 1])
+        assert np.abs(values - expected.weights[:, index]).max() < 1e-3
+
+
+def test_preview_and_a_mesh_of_ones_own(tmp_path, monkeypatch, synthetic_talker, recording):
+    np.savez(tmp_path / "mine.npz", vertices=1000 * load_head().vertices, faces=load_head().faces)
+    seconds = 2 / 24
+    written = batch.bake_to_files(
+        recording, tmp_path / "mine.blend", mesh=tmp_path / "mine.npz", fps=24, exports=[tmp_path / "mine.glb"],
+        preview=tmp_path / "mine.mp4", preview_seconds=seconds,
+    )  # fmt: skip
+    assert [path.name for path in written] == ["mine.blend", "mine.glb", "mine.mp4"]
+    assert all(path.stat().st_size > 1000 for path in written)
+
+
+def test_nothing_is_written_when_one_output_fails(tmp_path, synthetic_talker, recording, monkeypatch):
+    (tmp_path / "talk.blend").write_text("an older file")
+    failing = [
+        {"mesh": tmp_path / "missing.obj"},
+        {"exports": [tmp_path / "a.fbx", tmp_path / "a.max"]},
+        {"exports": [tmp_path / "missing" / "a.fbx"]},
+        {"exports": [tmp_path / "talk.fbx", tmp_path / "talk.fbx"]},
+        {"preview": tmp_path / "a.gif"},
+        {"emotion": "hungry"},
+        {"fps": 0.0},
+        {"intensity": float("nan")},
+    ]
+    for settings in failing:
+        with pytest.raises(TalkerError) as caught:
+            batch.bake_to_files(recording, tmp_path / "talk.blend", **settings)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(TalkerError, match="blend"):
+        batch.bake_to_files(recording, tmp_path / "talk.mp4")
+    with pytest.raises(TalkerError, match="not found"):
+        batch.bake_to_files(tmp_path / "no.wav", tmp_path / "talk.blend")
+    assert (tmp_path / "talk.blend").read_text() == "an older file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["talk.blend", "tone.wav"]

@@ -1,0 +1,167 @@
+"""The buttons, from a script: what they write, what they refuse, and that refusals change nothing."""
+
+import json
+import subprocess
+import sys
+
+import bpy
+import numpy as np
+import pytest
+
+import blendshape_talker
+from blendshape_talker import pipeline
+from blendshape_talker.blender import animation, operators, panels, properties
+from blendshape_talker.errors import Cancelled, TalkerError
+
+
+def contents():
+    """How many datablocks there are of each kind, and the scene's timing."""
+    kinds = ("objects", "meshes", "shape_keys", "actions", "materials", "sounds", "scenes")
+    scene = bpy.context.scene
+    timing = (scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base)
+    return [len(getattr(bpy.data, kind)) for kind in kinds], timing
+
+
+@pytest.fixture
+def ready(registered, synthetic_talker, recording):
+    """Demo head and recording chosen; gives the settings."""
+    bpy.ops.blendshape_talker.add_demo_head()
+    registered.audio = str(recording)
+    return registered
+
+
+def test_enabling_imports_no_torch_and_can_be_repeated():
+    code = (
+        "import sys, json, bpy, blendshape_talker as addon\n"
+        "for _ in range(3):\n    addon.register(); addon.unregister()\n"
+        "heavy = [name for name in ('torch', 'librosa', 'scipy', 'soundfile', 'numba') if name in sys.modules]\n"
+        "left = [name for name in dir(bpy.types) if 'alker' in name]\n"
+        "print(json.dumps([heavy, left, hasattr(bpy.types.Scene, 'blendshape_talker')]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [[], [], False]
+
+
+def test_bake_writes_animation_range_and_sound(ready, synthetic_talker):
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 30, 1.001
+    ready.emotion, ready.start_frame = "happy", 21
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert (scene.frame_start, scene.frame_end) == (21, 65)  # 1.5 s at 29.97 fps: 45 frames
+    assert (scene.render.fps, scene.frame_current) == (30, 1)
+    expected = synthetic_talker.animate("", "happy", 1.0, 30 / 1.001, True, 0, lambda *_: None, lambda: False)
+    keys = ready.target.data.shape_keys
+    for row in (0, 17, 44):
+        scene.frame_set(21 + row)
+        values = [keys.key_blocks[name].value for name in expected.names]
+        assert np.abs(values - expected.weights[row]).max() < 1e-5
+    if bpy.app.build_options.audaspace:
+        assert len(bpy.data.sounds) == 1
+
+
+def test_one_undo_takes_the_bake_back(ready):
+    bpy.ops.ed.undo_push(message="before")
+    before = contents()
+    assert bpy.ops.blendshape_talker.bake("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert contents() != before
+    bpy.ops.ed.undo()
+    assert contents() == before
+    assert bpy.context.scene.blendshape_talker.target.data.shape_keys is None
+
+
+def test_a_cancelled_bake_changes_nothing(ready, synthetic_talker, monkeypatch):
+    def stopped(*arguments, **settings):
+        raise Cancelled
+
+    monkeypatch.setattr(synthetic_talker, "animate", stopped)
+    before = contents()
+    assert bpy.ops.blendshape_talker.bake() == {"CANCELLED"}
+    assert contents() == before
+
+
+@pytest.mark.parametrize("error", [TalkerError("the recording is silent; choose another"), OSError("disk full")])
+def test_a_failed_bake_changes_nothing_and_says_why(ready, synthetic_talker, monkeypatch, error):
+    def failing(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr(synthetic_talker, "animate", failing)
+    before = contents()
+    with pytest.raises(RuntimeError, match=str(error).split(";")[0]):
+        bpy.ops.blendshape_talker.bake()
+    assert contents() == before
+
+
+def test_hand_made_keys_need_a_yes(ready):
+    target = ready.target
+    target.shape_key_add(name="Basis", from_mix=False)
+    wink = target.shape_key_add(name="wink", from_mix=False)
+    wink.keyframe_insert("value", frame=1)
+    theirs = target.data.shape_keys.animation_data.action
+    before = contents()
+    with pytest.raises(RuntimeError, match="hand-made"):
+        bpy.ops.blendshape_talker.bake()
+    assert contents() == before
+    assert bpy.ops.blendshape_talker.bake(replace=True) == {"FINISHED"}
+    assert theirs.name in bpy.data.actions and theirs.users > 0
+
+
+def test_every_refusal_says_why(registered, recording, tmp_path):
+    context = bpy.context
+    assert "no head" in operators.bake_problem(context)
+    bpy.ops.blendshape_talker.add_demo_head()
+    assert "no recording" in operators.bake_problem(context)
+    registered.audio = str(tmp_path / "gone.wav")
+    assert "not found" in operators.bake_problem(context)
+    registered.audio = str(recording)
+    assert operators.bake_problem(context) is None
+    context.window_manager.blendshape_talker.running = True
+    assert "running" in operators.bake_problem(context)
+    context.window_manager.blendshape_talker.running = False
+    with pytest.raises(RuntimeError, match="no bake yet"):
+        bpy.ops.blendshape_talker.export(filepath=str(tmp_path / "a.fbx"))
+    with pytest.raises(RuntimeError, match="not found"):
+        bpy.ops.blendshape_talker.import_head(filepath=str(tmp_path / "gone.obj"))
+
+
+def test_a_mesh_of_another_kind_is_refused_in_one_line(ready, make_head, recording):
+    bpy.context.scene.blendshape_talker.target = make_head(vertices=300)
+    with pytest.raises(RuntimeError, match="300 vertices"):
+        bpy.ops.blendshape_talker.bake()
+    assert bpy.data.objects["Head"].data.shape_keys is None
+
+
+def test_export_button_and_strength(ready, tmp_path):
+    bpy.ops.blendshape_talker.bake()
+    if animation.PROPERTY_CALLBACKS:
+        assert ready.strength == pytest.approx(1.0)
+        ready.strength = 0.25
+        assert animation.expression_strength(ready.target) == pytest.approx(0.25)
+    assert bpy.ops.blendshape_talker.export(filepath=str(tmp_path / "head.fbx")) == {"FINISHED"}
+    assert (tmp_path / "head.fbx").stat().st_size > 10000
+
+
+def test_emotions_keep_their_numbers_whatever_the_list(registered, monkeypatch):
+    before = {item[0]: item[4] for item in properties.emotion_items()}
+    monkeypatch.setattr(pipeline, "emotions", lambda: ("neutral", "bored", "angry", "happy"))
+    after = {item[0]: item[4] for item in properties.emotion_items()}
+    assert before["neutral"] == after["neutral"] == 0
+    assert before["happy"] == after["happy"] and before["angry"] == after["angry"]
+    monkeypatch.setattr(pipeline, "emotions", lambda: (_ for _ in ()).throw(TalkerError("no library; reinstall")))
+    assert [item[0] for item in properties.emotion_items()] == ["neutral"]
+
+
+def test_blender_s_command_line_reaches_ours(capfd):
+    assert blendshape_talker._command_line(["animate", "/no/such.wav", "--out", "/no/such.npz"]) == 1
+    assert blendshape_talker._command_line(["--help"]) == 0
+    assert blendshape_talker._command_line(["no-such-command"]) == 2
+    assert "no-such-command" in capfd.readouterr().err
+
+
+def test_labels_and_tooltips_are_there(registered):
+    for item in (*operators.CLASSES, *panels.CLASSES):
+        assert item.bl_label and "blendshape_talker" in item.bl_idname
+    for item in operators.CLASSES:
+        assert item.__doc__ and not item.__doc__.endswith(".")  # Blender adds the full stop
+    assert "PyTorch" in properties.versions()
+    assert blendshape_talker.__doc__

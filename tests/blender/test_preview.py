@@ -1,0 +1,89 @@
+"""Pictures and videos: they show the animation and leave nothing behind."""
+
+import bpy
+import numpy as np
+import pytest
+
+from blendshape_talker.blender import animation, preview, scene_io
+from blendshape_talker.blender.animation import Take
+from blendshape_talker.errors import TalkerError
+from blendshape_talker.flame import load_head
+
+
+@pytest.fixture
+def talking_head(scene):
+    """Demo head whose mouth region drops by 15 mm in frame 2."""
+    target = scene_io.add_demo_head(bpy.context)
+    deltas = np.zeros((1, 5023, 3), np.float32)
+    deltas[0, :, 1] = -0.015 * load_head().mouth
+    animation.write_take(target, Take(["speech down"], 1, deltas, np.array([[0.0], [1.0], [0.0]], np.float32)))
+    return target
+
+
+def contents():
+    kinds = ("scenes", "objects", "lights", "cameras", "worlds", "materials", "meshes", "sounds")
+    return [len(getattr(bpy.data, kind)) for kind in kinds]
+
+
+def pixels(path):
+    image = bpy.data.images.load(str(path))
+    values = np.array(image.pixels[:]).reshape(image.size[1], image.size[0], 4)
+    bpy.data.images.remove(image)
+    return values
+
+
+def test_stills_show_their_frame_whatever_the_scene_shows(talking_head, tmp_path):
+    bpy.context.scene.frame_set(1)
+    before = contents()
+    pictures = []
+    for frame in (1, 2, 3):
+        path = preview.render_still(talking_head, tmp_path / f"{frame}.png", frame, resolution=64, samples=2)
+        pictures.append(pixels(path))
+    assert pictures[0].shape == (64, 64, 4)
+    assert np.abs(pictures[0] - pictures[1]).max() > 0.2
+    assert np.abs(pictures[0] - pictures[2]).max() < 0.02
+    assert np.ptp(pictures[0][..., 0]) > 0.4  # a lit face on a darker ground
+    assert contents() == before
+    assert bpy.context.scene.frame_current == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.png", "2.png", "3.png"]
+
+
+def test_video_has_all_frames_and_sound_where_there_is_any(talking_head, recording, tmp_path):
+    before, reports = contents(), []
+    path = preview.render_preview(
+        talking_head, tmp_path / "talk.mp4", (1, 3), (25, 1.0), audio=recording, resolution=64, samples=1,
+        progress=lambda fraction, message: reports.append(fraction),
+    )  # fmt: skip
+    clip = bpy.data.movieclips.load(str(path))
+    assert clip.frame_duration == 3 and tuple(clip.size) == (64, 64)
+    bpy.data.movieclips.remove(clip)
+    content = path.read_bytes()
+    assert b"avc1" in content
+    assert (b"mp4a" in content) == bpy.app.build_options.audaspace
+    assert reports == pytest.approx([1 / 3, 2 / 3, 1.0])
+    after = contents()
+    assert after[:-1] == before[:-1]
+
+
+def test_a_head_of_any_size_fills_the_picture(talking_head, tmp_path):
+    still = pixels(preview.render_still(talking_head, tmp_path / "a.png", 1, resolution=48, samples=2))
+    mesh = talking_head.data
+    for block in mesh.shape_keys.key_blocks:
+        points = np.empty(5023 * 3, np.float32)
+        block.data.foreach_get("co", points)
+        block.data.foreach_set("co", points * 1000.0)
+    talking_head.scale = (0.5, 0.5, 0.5)
+    large = pixels(preview.render_still(talking_head, tmp_path / "b.png", 1, resolution=48, samples=2))
+    assert np.abs(still - large).mean() < 0.01
+
+
+def test_a_mesh_without_materials_is_not_left_with_one(talking_head, tmp_path):
+    talking_head.data.materials.clear()
+    before = contents()
+    preview.render_still(talking_head, tmp_path / "a.png", 1, resolution=32, samples=1)
+    assert contents() == before and not talking_head.material_slots
+
+
+def test_only_mp4(talking_head, tmp_path):
+    with pytest.raises(TalkerError, match="mp4"):
+        preview.render_preview(talking_head, tmp_path / "talk.avi", (1, 2), (25, 1.0))
