@@ -50,7 +50,7 @@ def read_ply(file: Path) -> tuple[np.ndarray, np.ndarray]:
     if not {"x", "y", "z"} <= vertex.keys():
         raise ValueError("its vertices have no x, y, z")
     vertices = np.stack([np.asarray(vertex[axis], float) for axis in "xyz"], axis=1)
-    lists = next((columns["face"][name] for name in _FACE_LISTS if name in columns.get("face", {})), [])
+    lists: Any = next((columns["face"][name] for name in _FACE_LISTS if name in columns.get("face", {})), [])
     return vertices, _triangles(lists)
 
 

@@ -67,7 +67,7 @@ class _Dtype(metaclass=_Fixed):
         spec = self.spec if isinstance(self.spec, str) else ""
         if spec[:1] not in "biufcSUO" or not spec[1:].isdigit() or self.order not in ("<", ">", "=", "|"):
             raise pickle.UnpicklingError(f"refused: data type {spec!r}")
-        return np.dtype(spec).newbyteorder(self.order)
+        return np.dtype(self.order + spec if spec[0] in "biufcU" else spec)
 
 
 class _Object(metaclass=_Fixed):
@@ -259,7 +259,7 @@ def _from_bytes(content: Any, kind: _Dtype, shape: Any, order: Any = "C") -> np.
 
 def _dense(kept: _Columns | _Rows) -> np.ndarray:
     state = {name: _plain(part) for name, part in kept.state.items()}
-    shape = tuple(int(length) for length in state.get("_shape", state.get("shape")))
+    shape = tuple(int(length) for length in state["_shape" if "_shape" in state else "shape"])
     starts, others, values = (np.asarray(state[name]) for name in ("indptr", "indices", "data"))
     rows, columns = shape
     if not 0 <= rows * columns <= MAX_ELEMENTS // 8:

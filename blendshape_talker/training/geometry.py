@@ -224,7 +224,7 @@ def make_facs(data_dir: str | Path, out: str | Path, progress: Progress | None =
                 arrays.append({key: archive[key] for key in archive.files})
         except (OSError, ValueError) as error:
             raise TalkerError(f"{Path(data_dir) / name}: {error}; name the folder that holds it with --data") from None
-    facs = carry_over(*arrays, progress)
+    facs = carry_over(arrays[0], arrays[1], progress)
     if facs.neutral.shape != (VERTEX_COUNT, 3):
         raise TalkerError(
             f"{data_dir}: flame_topology.npz holds {len(facs.neutral)} vertices, FLAME has {VERTEX_COUNT}"

@@ -1,5 +1,7 @@
 """Triangle surfaces, as vertices (N, 3) and faces (F, 3): normals, edges, boundaries, closest points."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
@@ -86,7 +88,7 @@ def cycle(edges: np.ndarray) -> np.ndarray:
     return np.array(chain)
 
 
-def ring_numbers(faces: np.ndarray, seeds: np.ndarray, count: int) -> np.ndarray:
+def ring_numbers(faces: np.ndarray, seeds: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
     """How many edges each vertex (count,) lies away from the nearest seed."""
     edges = unique_edges(faces)
     rings = np.full(count, count)

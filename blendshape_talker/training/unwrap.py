@@ -86,10 +86,10 @@ def equal_area(
     numbers = {tuple(edge): number for number, edge in enumerate(edges.tolist())}
     sides = np.array([[numbers[tuple(sorted((int(f[k]), int(f[k - 1]))))] for k in range(3)] for f in faces])
     valence = np.bincount(faces.ravel(), minlength=count)
-    target = (share / valence)[faces].sum(1)
-    target /= target.sum()
+    target = np.asarray(share / valence)[faces].sum(1)
+    target = target / target.sum()
     stiffness = np.ones(len(edges))
-    best, best_spread = None, np.inf
+    best, best_spread = np.zeros((count, 2)), np.inf
     for _ in range(rounds):
         both = np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]]
         weights = sparse.csr_matrix((np.r_[stiffness, stiffness], both), shape=(count, count))
@@ -105,7 +105,7 @@ def equal_area(
             best, best_spread = positions, spread
         triangle_excess = np.log(np.maximum(areas, 1e-12) / target)
         edge_excess = np.bincount(sides.ravel(), np.repeat(triangle_excess, 3), len(edges))
-        edge_excess /= np.bincount(sides.ravel(), minlength=len(edges))
+        edge_excess = edge_excess / np.bincount(sides.ravel(), minlength=len(edges))
         step = 0.15 * edge_excess + 0.15 * excess[edges].mean(1)
         stiffness *= np.exp(np.clip(step, -0.5, 0.5))
         stiffness /= np.exp(np.log(stiffness).mean())
