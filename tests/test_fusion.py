@@ -159,10 +159,11 @@ def test_blocks_do_not_show(model, library):
 
 def test_progress_and_cancelling(model, library):
     seen: list[float] = []
-    model.weights(speech_like(library), library.basis, "speech", progress=lambda fraction, message: seen.append(fraction))
+    curves = speech_like(library)
+    model.weights(curves, library.basis, "speech", progress=lambda fraction, message: seen.append(fraction))
     assert seen[-1] == 1.0
     with pytest.raises(Cancelled):
-        model.weights(speech_like(library), library.basis, "speech", cancelled=lambda: True)
+        model.weights(curves, library.basis, "speech", cancelled=lambda: True)
 
 
 def test_saving_and_loading_changes_next_to_nothing(model, library, tmp_path):

@@ -232,6 +232,7 @@ def _add_evaluate_fusion(subjects) -> None:
     parser = subjects.add_parser("fusion", help="closures, expression kept, leakage and errors in one table")
     _add_fusion_corpora(parser)
     parser.add_argument("--model", metavar="DIR", help="folder with fusion.npz (the bundled one)")
+    parser.add_argument("--sizes", action="store_true", help="only the error by number of blendshapes")
     parser.add_argument("--ablations", action="store_true", help="train and measure the ablations too")
     parser.add_argument("--ablation-steps", type=int, default=600, metavar="N", help="training steps of each (600)")
     parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
@@ -241,6 +242,10 @@ def _add_evaluate_fusion(subjects) -> None:
 def _evaluate_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
     from . import evaluate_fusion
 
+    if arguments.sizes:
+        progress.close()
+        print(evaluate_fusion.size_table(arguments.speech, arguments.expressions, arguments.geometry))
+        return
     table = evaluate_fusion.evaluate(
         arguments.speech, arguments.expressions, arguments.model, arguments.ablations, arguments.ablation_steps,
         arguments.geometry, arguments.json, progress,

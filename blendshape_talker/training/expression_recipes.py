@@ -29,12 +29,12 @@ LIBRARY: dict[str, Expression] = {
         onset=0.4, offset=0.6, accent={"browInnerUp": 0.25, "browOuterUp": 0.2, "mouthSmile": 0.1},
     ),
     "sad": Expression(  # AU 1 + 4 + 15 + 17, lids heavy
-        {"browInnerUp": 1.0, "browDown": 0.4, "mouthFrown": 1.0, "mouthShrugLower": 0.3, "eyeBlink": 0.26,
+        {"browInnerUp": 1.2, "browDown": 0.45, "mouthFrown": 1.1, "mouthShrugLower": 0.3, "eyeBlink": 0.27,
          "cheekSquint": 0.15, "mouthRollLower": 0.1},
         onset=0.6, offset=0.6, accent={"mouthShrugLower": 0.2, "eyeBlink": 0.08}, blinks=(2.5, 6.0),
     ),
     "angry": Expression(  # AU 4 + 5 + 7 + 23 + 24, nose wrinkled
-        {"browDown": 1.0, "eyeWide": 0.35, "eyeSquint": 0.6, "noseSneer": 0.45, "mouthPress": 0.55, "mouthFrown": 0.5,
+        {"browDown": 1.3, "eyeWide": 0.4, "eyeSquint": 0.65, "noseSneer": 0.55, "mouthPress": 0.6, "mouthFrown": 0.6,
          "jawForward": 0.12, "mouthRollUpper": 0.15},
         onset=0.3, offset=0.5, accent={"noseSneer": 0.2, "mouthPress": 0.2}, blinks=(3.0, 6.0),
     ),
@@ -49,7 +49,7 @@ LIBRARY: dict[str, Expression] = {
         onset=0.4, offset=0.5, accent={"mouthUpperUp": 0.15, "browDown": 0.2},
     ),
     "surprised": Expression(  # AU 1 + 2 + 5 + 26
-        {"browInnerUp": 1.0, "browOuterUp": 1.0, "eyeWide": 1.0, "jawOpen": 0.42, "mouthFunnel": 0.1},
+        {"browInnerUp": 1.15, "browOuterUp": 1.15, "eyeWide": 1.1, "jawOpen": 0.42, "mouthFunnel": 0.1},
         onset=0.22, offset=0.5, accent={"eyeWide": 0.1, "browOuterUp": 0.1}, blinks=(2.5, 6.0),
     ),
     "contemptuous": Expression(  # unilateral AU 12 + 14, the other brow up

@@ -21,7 +21,7 @@ from .geometry import unique_edges
 class StructureConfig:
     """reach: how far (edges of the mesh) a closed lip pulls its surroundings along; smooth_share: part of the prior
     for the way lips close that is plain smoothness, the rest being the way they open in speech; opening_modes: number
-    of ways to open (more would count the smile of a friendly speaker as one); mask_upper_face, join_lips: for ablations.
+    of ways to open (more would count the smile of a friendly speaker as one); mask_upper_face, join_lips: ablations.
     """
 
     reach: float = 6.0

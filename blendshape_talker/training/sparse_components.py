@@ -18,7 +18,7 @@ def sparse_components(
     positions: np.ndarray,
     count: int,
     sparsity: float = 0.03,
-    iterations: int = 120,
+    iterations: int = 90,
     radius: float = 0.04,
 ) -> np.ndarray:
     """(count, V, 3) components of the frames ``curves (N, S) @ basis (S, V, 3)``, sized for weights of 0 … 1.
