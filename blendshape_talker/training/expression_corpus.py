@@ -213,7 +213,7 @@ def _perform(
     if generator.random() < _STRAY_CHANCE:  # other muscles join in a little
         stray = generator.choice(len(names), 3, replace=False)
         apex_amounts[stray] += generator.uniform(0.03, 0.25, 3)
-    target = np.clip(strength * habit * apex_amounts, 0.0, 1.1)
+    target = np.clip(strength * habit * apex_amounts, 0.0, 1.3)
 
     apex = 0.5 * duration + generator.uniform(-0.06, 0.06)
     rise = min(recipe.onset * tempo, apex - 0.06)

@@ -43,7 +43,8 @@ class FusionTraining:
     sparsity λ_s; locality: of the group lasso that keeps blendshapes local; laplacian λ_L; velocity, primary: weights
     of their terms; contact: how much more a frame with closed
     lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of
-    those vertices in every error; geometry_mapping: off for the ablation (vertices fill the image in file order).
+    those vertices in every error; expression_headroom: factor on the range that the corpus' expressions fill with
+    weights of 0 … 1; geometry_mapping: off for the ablation (vertices fill the image in file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
@@ -61,6 +62,7 @@ class FusionTraining:
     image_noise: float = 0.02
     lip_weight: float = 8.0
     eye_weight: float = 3.0
+    expression_headroom: float = 1.15
     geometry_mapping: bool = True
     seed: int = 0
 
@@ -142,7 +144,8 @@ def fit(
     network = FusionNetwork(_fitting_config(settings, len(shapes[0]), len(shapes[1]), image_map))
     trainer = _Trainer(network, domains, structure, head, facs.faces, shapes, settings)
     history = trainer.run(progress)
-    _scale_to_sliders(network, domains)
+    # the add-on's emotions live around apexes that the corpus reaches only in its strongest takes
+    _scale_to_sliders(network, domains, {"speech": 1.0, "expression": settings.expression_headroom})
     blendshapes = network.blendshapes.detach().numpy()
     count = network.config.speech_count
     names = [
@@ -360,7 +363,7 @@ def _fitting_config(settings: FusionTraining, speech_count: int, expression_coun
 
 
 @torch.no_grad()
-def _scale_to_sliders(network: FusionNetwork, domains: dict[str, _Domain]) -> None:
+def _scale_to_sliders(network: FusionNetwork, domains: dict[str, _Domain], headroom: dict[str, float]) -> None:
     """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too."""
     count = network.config.speech_count
     factors = []
@@ -370,7 +373,7 @@ def _scale_to_sliders(network: FusionNetwork, domains: dict[str, _Domain]) -> No
         chosen = domain.frames[:: max(1, len(domain.frames) // 8000)]
         weights = torch.cat([encoder.read_patches(torch.tensordot(block, patches, 1)) for block in chosen.split(1024)])
         own = weights[:, :count] if kind == "speech" else weights[:, count:]
-        factors.append(torch.from_numpy(slider_scale(own.numpy())).float())
+        factors.append(torch.from_numpy(headroom[kind] * slider_scale(own.numpy())).float())
     factor = torch.cat(factors)
     network.blendshapes *= factor[:, None, None]
     for encoder in (network.speech_encoder, network.expression_encoder):
