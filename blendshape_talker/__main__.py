@@ -1,4 +1,4 @@
-"""The command line: ``python -m blendshape_talker COMMAND``, in Blender ``blender --command blendshape_talker COMMAND``.
+"""The command line: ``python -m blendshape_talker COMMAND``; Blender's is ``blender --command blendshape_talker …``.
 
 Errors are one line on standard error and exit status 1; progress goes to standard error; results are whole or absent.
 """
@@ -75,7 +75,7 @@ def _add_bake(commands) -> None:
     parser.add_argument("--out", required=True, metavar="F.blend", help="Blender file to write")
     parser.add_argument("--mesh", metavar="M", help="FLAME head: obj, ply, npz or the model's pkl (the demo head)")
     parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="the scene's frames a second (30)")
-    parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: .fbx, .abc, .glb, .usdc")
+    parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: fbx, abc, glb, usdc")
     parser.add_argument("--preview", metavar="F.mp4", help="also render a preview video with sound")
     parser.set_defaults(run=_bake)
 
@@ -87,7 +87,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("bpy", "mathutils"):
             raise
-        raise TalkerError("bake needs Blender: pip install bpy==4.5.15 (Python 3.11) or run it inside Blender") from None
+        raise TalkerError("bake needs Blender: pip install bpy==4.5.15 (Python 3.11) or run inside Blender") from None
     written = batch.bake_to_files(
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
@@ -99,7 +99,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def _add_flame(commands) -> None:
-    parser = commands.add_parser("flame", help="recording to FLAME's expression and jaw pose, for a model file of yours")
+    parser = commands.add_parser("flame", help="recording to FLAME's expression and jaw pose, for your model file")
     _add_performance(parser)
     parser.add_argument("--model", required=True, metavar="FLAME.pkl", help="FLAME's generic_model file (.pkl or .npz)")
     parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")

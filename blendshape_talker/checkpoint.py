@@ -17,7 +17,7 @@ _HEADER = "__header__"
 
 
 def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write ``arrays`` and ``config`` (JSON values only) to ``path`` in one step; the old file stays until the new is whole.
+    """Write ``arrays`` and ``config`` (JSON values only) to ``path`` in one step; the old stays until the new is whole.
 
     ``kind`` names what the file holds ("speech network", "fusion network", …); :func:`load` asks for it.
     Equal input gives equal bytes, so a retrained but unchanged file makes no new version in git.

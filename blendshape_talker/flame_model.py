@@ -1,12 +1,12 @@
-"""FLAME's own parameters for an animation: expression coefficients and jaw pose per frame, fitted to a user's model file.
+"""FLAME's own parameters for an animation: expression coefficients and jaw pose per frame, fitted to a model file.
 
 The FLAME model (Li et al. 2017) is linear in its expression coefficients and turns the jaw about a joint:
 
     v_p = template + E psi + P (R(theta) - I)          expression and pose-corrective blendshapes
     v   = v_p + w_jaw (R(theta) - I) (v_p - J_jaw)     linear blend skinning with the jaw alone turned
 
-so a frame is fitted by least squares on (psi, theta): one Jacobian at rest, factored once, and a few corrections with the
-exact model's residual, because the jaw's rotation is not linear. All frames are solved at once.
+so a frame is fitted by least squares on (psi, theta): one Jacobian at rest, factored once, and a few corrections with
+the exact model's residual, because the jaw's rotation is not linear. All frames are solved at once.
 """
 
 import logging
@@ -33,8 +33,8 @@ _CORRECTIONS = 4
 class FlameModel:
     """The parts of a FLAME model that an animated face needs (V = 5023).
 
-    template (V, 3) m; expression_directions (V, 3, E) m; jaw_directions (V, 3, 9): pose correctives of R(jaw) - I, row by
-    row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn in skinning.
+    template (V, 3) m; expression_directions (V, 3, E) m; jaw_directions (V, 3, 9): pose correctives of R(jaw) - I, row
+    by row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn in skinning.
     """
 
     template: np.ndarray
@@ -87,7 +87,7 @@ def rotation_matrices(axis_angle: np.ndarray) -> np.ndarray:
 
 
 def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
-    """Read a FLAME model file (.pkl of 2017-2023, or .npz) without running code from it; :class:`TalkerError` if it is none."""
+    """Read a FLAME model file (.pkl of 2017-2023, or .npz) without running its code; :class:`TalkerError` if none."""
     content = safe_pickle.load_flame(path)
     try:
         template = np.asarray(content["v_template"], float)
@@ -96,7 +96,9 @@ def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
         regressor = np.asarray(content["J_regressor"], float)
         weights = np.asarray(content["weights"], float)
     except (KeyError, TypeError, ValueError) as error:
-        raise TalkerError(f"{path}: not a FLAME model ({error} is missing or no array); name FLAME's generic_model file") from error
+        raise TalkerError(
+            f"{path}: not a FLAME model ({error} is missing or no array); name FLAME's generic_model file"
+        ) from error
     pose = pose.reshape(VERTEX_COUNT, 3, -1) if pose.size % (3 * VERTEX_COUNT) == 0 else pose
     fits = (
         template.shape == (VERTEX_COUNT, 3)

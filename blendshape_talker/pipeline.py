@@ -190,7 +190,7 @@ def choose_device(name: str) -> str:
     try:
         import torch
     except ImportError as error:
-        raise TalkerError(f"PyTorch cannot be loaded ({error}); install the extension zip made for this system") from error
+        raise TalkerError(f"PyTorch cannot be loaded ({error}); install the extension made for this system") from error
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

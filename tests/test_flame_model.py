@@ -22,7 +22,8 @@ def make_content():
     weights = np.zeros((len(template), 5))
     weights[:, 2], weights[:, 0] = jaw_share, 1 - jaw_share
     regressor = np.zeros((5, len(template)))
-    for joint, place in enumerate([(0, -0.1, 0), (0, -0.06, -0.01), (0, -0.01, 0), (0.03, 0.03, 0.03), (-0.03, 0.03, 0.03)]):
+    places = [(0, -0.1, 0), (0, -0.06, -0.01), (0, -0.01, 0), (0.03, 0.03, 0.03), (-0.03, 0.03, 0.03)]
+    for joint, place in enumerate(places):
         regressor[joint, np.argsort(((template - place) ** 2).sum(1))[:8]] = 1 / 8
     directions = np.zeros((len(template), 3, 300 + EXPRESSIONS), np.float32)
     directions[:, :, 300:] = expression
