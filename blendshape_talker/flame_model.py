@@ -34,7 +34,7 @@ class FlameModel:
     """The parts of a FLAME model that an animated face needs (V = 5023).
 
     template (V, 3) m; expression_directions (V, 3, E) m; jaw_directions (V, 3, 9): pose correctives of R(jaw) - I, row
-    by row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn in skinning.
+    by row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn.
     """
 
     template: np.ndarray
