@@ -41,10 +41,10 @@ class FusionTraining:
     """Every setting of the training. Weights of terms in mm² units; defaults found with ``evaluate fusion``.
 
     sparsity λ_s; locality: of the group lasso that keeps blendshapes local; laplacian λ_L; velocity, primary: weights
-    of their terms; contact: how much more a frame with closed
-    lips counts; image_noise: mm, so that the encoders bear inputs that no corpus holds; lip_weight, eye_weight: of
-    those vertices in every error; expression_headroom: factor on the range that the corpus' expressions fill with
-    weights of 0 … 1; geometry_mapping: off for the ablation (vertices fill the image in file order).
+    of their terms; contact: how much more a frame with closed lips counts; image_noise: mm, so that the encoders bear
+    inputs that no corpus holds; lip_weight, eye_weight: of those vertices in every error; expression_headroom: factor
+    on the range that the corpus' expressions fill with weights of 0 … 1; geometry_mapping: off for the ablation
+    (vertices fill the image in file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
