@@ -17,6 +17,8 @@ _REST, _EYE_ANGLE = "talker_rest", "talker_eye_angle"
 _NO_EYE = 4.0  # radians, more than any angle
 _SKIN_COLOR = (0.60, 0.33, 0.235, 1.0)
 _LIP_COLOR = (0.43, 0.135, 0.115, 1.0)
+_INSIDE_COLOR = (0.012, 0.003, 0.003, 1.0)
+_SUBSURFACE = 0.2
 _BROW_COLOR = (0.055, 0.03, 0.02, 1.0)
 # Eye: (angle from its axis in radians, colour); a ball of 12 mm has its iris' edge, 5.9 mm out, at 0.51
 _EYE_COLORS = (
@@ -130,7 +132,7 @@ def _new_material(name: str) -> tuple[bpy.types.Material, _Nodes]:
 
 def _as_skin(shader: bpy.types.Node) -> None:
     shader.inputs["Roughness"].default_value = 0.48
-    shader.inputs["Subsurface Weight"].default_value = 0.2
+    shader.inputs["Subsurface Weight"].default_value = _SUBSURFACE
     shader.inputs["Subsurface Radius"].default_value = (0.010, 0.0035, 0.002)  # metres
     shader.inputs["Subsurface Scale"].default_value = 1.0
 
@@ -144,12 +146,12 @@ def _make_skin(name: str) -> bpy.types.Material:
     height = nodes.math("DIVIDE", parts.outputs[1], _UNIT)
     front = nodes.smooth_step(parts.outputs[2], 0.012, 0.022)
 
-    inside = nodes.math("SUBTRACT", height, nodes.curve(_BROW_LINE, aside))
-    inside = nodes.math("SUBTRACT", nodes.curve(_BROW_HALF_WIDTH, aside), nodes.math("ABSOLUTE", inside))
+    off_line = nodes.math("ABSOLUTE", nodes.math("SUBTRACT", height, nodes.curve(_BROW_LINE, aside)))
+    within = nodes.math("SUBTRACT", nodes.curve(_BROW_HALF_WIDTH, aside), off_line)
     hair = nodes.add("ShaderNodeTexNoise")
     nodes.feed(hair.inputs["Vector"], rest.outputs["Vector"])
     nodes.feed(hair.inputs["Scale"], 900.0)
-    ragged = nodes.math("MULTIPLY_ADD", hair.outputs[0], 0.05, nodes.math("SUBTRACT", inside, 0.025))
+    ragged = nodes.math("MULTIPLY_ADD", hair.outputs[0], 0.05, nodes.math("SUBTRACT", within, 0.025))
     brow = nodes.math("MULTIPLY", nodes.smooth_step(ragged, -0.01, 0.03), front)
     brow = nodes.math("MULTIPLY", brow, 0.85)
 
@@ -160,7 +162,13 @@ def _make_skin(name: str) -> bpy.types.Material:
     lip = nodes.math("MULTIPLY", lip, nodes.smooth_step(parts.outputs[2], 0.035, 0.045))
 
     colour = nodes.mix(nodes.math("MULTIPLY", lip, 0.75), _SKIN_COLOR, _LIP_COLOR)
-    nodes.feed(nodes.shader.inputs["Base Color"], nodes.mix(brow, colour, _BROW_COLOR))
+    colour = nodes.mix(brow, colour, _BROW_COLOR)
+    # FLAME has no mouth: between open lips one sees the inside of the back of the head
+    inside = nodes.add("ShaderNodeNewGeometry").outputs["Backfacing"]
+    nodes.feed(nodes.shader.inputs["Base Color"], nodes.mix(inside, colour, _INSIDE_COLOR))
+    outside = nodes.math("SUBTRACT", 1.0, inside)
+    nodes.feed(nodes.shader.inputs["Specular IOR Level"], nodes.math("MULTIPLY", outside, 0.5))
+    nodes.feed(nodes.shader.inputs["Subsurface Weight"], nodes.math("MULTIPLY", outside, _SUBSURFACE))
     nodes.feed(nodes.shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", lip, -0.16, 0.48))
     return material
 

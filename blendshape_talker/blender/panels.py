@@ -71,6 +71,7 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
         if problem:
             _explain(layout, context, problem)
         if animation.is_baked(settings.target):
+            layout.separator(factor=0.5)
             if animation.expression_strength(settings.target) is None:
                 layout.label(text="Expression fades in the NLA editor", icon="NLA")
             else:
@@ -93,7 +94,7 @@ class ExportPanel(_TalkerPanel, bpy.types.Panel):
             cell.operator(ExportHead.bl_idname, text=FORMATS[suffix].label).filename_ext = suffix
         if missing:
             _explain(layout, context, f"this Blender has no {' and no '.join(missing)} export")
-        elif not animation.is_baked(context.scene.blendshape_talker.target):
+        if not animation.is_baked(context.scene.blendshape_talker.target):
             _explain(layout, context, "bake first; then the head can be exported")
 
 

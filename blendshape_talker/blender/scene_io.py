@@ -33,6 +33,8 @@ def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tup
     faces = loaded.faces
     if not len(faces) and fit.order is None:
         faces = head.faces  # bare vertices: the demo head's triangles make them visible
+    elif _volume(loaded.vertices, faces) < 0:
+        faces = faces[:, ::-1]  # inside out: it would be lit and textured from within
     target = _add(context, Path(path).stem, loaded.vertices, faces)
     dress(target, head, fit.order)
     target.matrix_world = UPRIGHT @ to_canonical(fit)
@@ -76,6 +78,12 @@ def add_sound(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int) 
     strip = strips.new_sound(Path(path).stem, os.path.abspath(path), channel, frame)
     strip[MARK] = True
     return True
+
+
+def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Signed volume of a closed or nearly closed mesh; below 0 when its faces look inward."""
+    first, second, third = (vertices[faces[:, corner]] - vertices.mean(axis=0) for corner in range(3))
+    return float(np.einsum("ij,ij->", first, np.cross(second, third))) / 6.0
 
 
 def _add(context, name: str, vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray | None = None) -> bpy.types.Object:

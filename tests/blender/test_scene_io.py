@@ -110,6 +110,15 @@ def test_bare_vertices_get_the_demo_head_s_faces(scene, tmp_path):
     assert len(target.data.polygons) == len(load_head().faces) and note == ""
 
 
+def test_a_mesh_that_is_inside_out_is_turned(scene, tmp_path):
+    head = load_head()
+    write_npz(tmp_path / "inward.npz", head.vertices, head.faces[:, ::-1])
+    target, _ = scene_io.import_head(bpy.context, tmp_path / "inward.npz")
+    outward = scene_io.add_demo_head(bpy.context)
+    normals = [np.array([face.normal for face in item.data.polygons]) for item in (target, outward)]
+    assert np.abs(normals[0] - normals[1]).max() < 1e-5
+
+
 def test_sound_strip_is_replaced_but_only_ours(scene, recording):
     added = scene_io.add_sound(scene, recording, 7)
     assert added == bpy.app.build_options.audaspace
