@@ -267,6 +267,48 @@ class LipGeometry:
         weights += np.where(sign * excess > 0, amount, 0.0)[:, None] * direction
 
 
+@dataclass(frozen=True)
+class _MouthTiming:
+    """What a mouth does when, at ``clock`` (T,) s: ``channels`` (T,5), loudness ``gain`` (T,), contacts and rest 0 … 1."""
+
+    clock: np.ndarray
+    channels: np.ndarray
+    gain: np.ndarray
+    closed: np.ndarray
+    tucked: np.ndarray
+    shut: np.ndarray
+
+
+def _mouth_timing(phones: Sequence[Phone], samples: np.ndarray, style: SpeakingStyle) -> _MouthTiming:
+    frames = frame_count(len(samples) / SAMPLE_RATE)
+    clock = np.arange(frames) / FRAME_RATE
+    if frames == 0:
+        return _MouthTiming(clock, np.zeros((0, len(CHANNELS))), clock, clock, clock, clock)
+    channels = blend_targets(phones, frames, style.precision)[::_OVERSAMPLING]
+    gain = loudness_gain(samples, phones, frames, style.loudness)[::_OVERSAMPLING]
+    quickness = style.precision**-0.5
+    closed = _envelope(contact_spans(phones, BILABIALS), clock, 0.060 * quickness, 0.055 * quickness)
+    tucked = _envelope(contact_spans(phones, LABIODENTALS), clock, 0.060 * quickness, 0.055 * quickness)
+    tucked = tucked * (1 - closed)  # from [v] to [b] the lower lip leaves the teeth while it rises to the upper lip
+    return _MouthTiming(clock, channels, gain, closed, tucked, rest_envelope(phones, clock))
+
+
+def _aperture(mouth: _MouthTiming, phones: Sequence[Phone], style: SpeakingStyle) -> np.ndarray:
+    """(T,) lip gap in mm, below zero where the lips press on. Like the jaw it follows the voice's level."""
+    aperture = mouth.channels[:, _APERTURE] * mouth.gain * style.lips * APERTURE_MM
+    tucked, closed = mouth.tucked, mouth.closed
+    aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.125 * APERTURE_MM * style.lips)
+    narrowed = 0.8 * _envelope(contact_spans(phones, frozenset("W")), mouth.clock, 0.080, 0.070)
+    aperture = aperture * (1 - narrowed) + narrowed * np.minimum(aperture, 0.18 * APERTURE_MM * style.lips)
+    return (aperture * (1 - closed) - PRESSED_MM * closed) * (1 - mouth.shut)
+
+
+def lip_aperture(phones: Sequence[Phone], samples: np.ndarray, style: SpeakingStyle | None = None) -> np.ndarray:
+    """(T,) lip gap in mm that :func:`mouth_curves` aims at: a reference where no head is at hand."""
+    style = style or SpeakingStyle()
+    return _aperture(_mouth_timing(phones, samples, style), phones, style)
+
+
 def mouth_curves(
     phones: Sequence[Phone],
     samples: np.ndarray,
@@ -279,30 +321,16 @@ def mouth_curves(
     ``extras`` (T,N) are added before the lips are set to their distance, so that no smile keeps them from meeting.
     """
     style = style or SpeakingStyle()
-    frames = frame_count(len(samples) / SAMPLE_RATE)
-    if frames == 0:
+    mouth = _mouth_timing(phones, samples, style)
+    if len(mouth.clock) == 0:
         return np.zeros((0, len(lips.index)))
-    clock = np.arange(frames) / FRAME_RATE
-    channels = blend_targets(phones, frames, style.precision)[::_OVERSAMPLING]
-    gain = loudness_gain(samples, phones, frames, style.loudness)[::_OVERSAMPLING]
-
-    quickness = style.precision**-0.5
-    closed = _envelope(contact_spans(phones, BILABIALS), clock, 0.060 * quickness, 0.055 * quickness)
-    tucked = _envelope(contact_spans(phones, LABIODENTALS), clock, 0.060 * quickness, 0.055 * quickness)
-    tucked = tucked * (1 - closed)  # from [v] to [b] the lower lip leaves the teeth while it rises to the upper lip
-    shut = rest_envelope(phones, clock)
-    relaxed = rest_envelope(phones, clock, closing=0.18, opening=0.12)
-
-    # Unlike the channels' other parts, aperture and jaw follow the voice's level.
-    aperture = channels[:, _APERTURE] * gain * style.lips * APERTURE_MM
-    aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.125 * APERTURE_MM * style.lips)
-    narrowed = 0.8 * _envelope(contact_spans(phones, frozenset("W")), clock, 0.080, 0.070)
-    aperture = aperture * (1 - narrowed) + narrowed * np.minimum(aperture, 0.18 * APERTURE_MM * style.lips)
-    aperture = (aperture * (1 - closed) - PRESSED_MM * closed) * (1 - shut)
-    jaw = channels[:, _JAW] * gain * style.jaw * (1 - relaxed)
+    channels, closed, tucked = mouth.channels, mouth.closed, mouth.tucked
+    relaxed = rest_envelope(phones, mouth.clock, closing=0.18, opening=0.12)
+    aperture = _aperture(mouth, phones, style)
+    jaw = channels[:, _JAW] * mouth.gain * style.jaw * (1 - relaxed)
     spread, pucker, funnel = (channels[:, 2:] * (1 - relaxed)[:, None]).T
 
-    weights = np.zeros((frames, len(lips.index))) if extras is None else extras.copy()
+    weights = np.zeros((len(mouth.clock), len(lips.index))) if extras is None else extras.copy()
     index = lips.index
     weights[:, index["jawOpen"]] += JAW_WEIGHT * jaw
     weights[:, index["mouthPucker"]] += 0.90 * style.rounding * pucker * (1 - 0.3 * tucked)
