@@ -139,6 +139,20 @@ def test_the_demo_recording_opens_and_shuts_the_mouth(bundled):
     assert np.abs(curve[[0, -1]]).max() < 0.15 * opening
 
 
+def test_lips_meet_on_the_demos_bilabials(bundled):
+    from blendshape_talker.training import lip_sync
+    from blendshape_talker.training.alignment import align
+    from blendshape_talker.training.demo_speech import DEMO_TEXT
+
+    samples = load_recording(ASSETS / "demo_speech.flac").samples
+    phones = align(samples, DEMO_TEXT)
+    assert phones is not None
+    counts = lip_sync.count_phones(gap(bundled, bundled.coefficients(samples)), phones)
+    assert counts.bilabials >= 8
+    assert counts.bilabials_closed >= 0.85 * counts.bilabials
+    assert counts.closures_right >= 0.6 * counts.closures
+
+
 def test_level_and_length_hardly_matter(bundled):
     samples = load_recording(ASSETS / "demo_speech.flac").samples[: 6 * 16000]
     normal = gap(bundled, bundled.coefficients(samples))

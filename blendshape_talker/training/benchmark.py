@@ -14,12 +14,12 @@ import numpy as np
 
 from ..audio import SAMPLE_RATE, load_recording
 from ..checkpoint import ASSETS
+from ..files import whole_file
 
 if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[float, str], None]
-MINUTE = 60
 _LOADING = """
 import time
 start = time.perf_counter()
@@ -33,35 +33,42 @@ def run(
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     device: str = "cpu",
+    seconds: float = 60.0,
     faceformer_seconds: float = 5.0,
+    processes: int = 3,
 ) -> str:
-    """Time loading in a new process, :meth:`Talker.animate` on a minute of speech, and FaceFormer's shape; a table as
-    text.
+    """Time loading in new processes, the whole path on ``seconds`` of speech, and FaceFormer's shape; a table as text.
 
-    The minute is the bundled demo recording, repeated. ``faceformer_seconds``: length for the autoregressive network,
+    The speech is the bundled demo recording, repeated. ``faceformer_seconds``: length for the autoregressive network,
     whose cost grows with the square of it (FaceFormer itself stops at 600 frames).
     """
     report = progress or (lambda fraction, message: None)
-    report(0.0, "Loading in a new process")
+    report(0.0, "Loading in new processes")
     figures: dict[str, float | int | str] = {"device": device, "cores": os.cpu_count() or 1}
-    figures |= _time_loading(device)
-    report(0.3, "Animating a minute of speech")
-    figures |= _time_animate(device)
+    figures |= _time_loading(device, processes)
+    report(0.3, f"Animating {seconds:g} s of speech")
+    figures |= _time_animate(device, seconds)
     report(0.7, f"FaceFormer's shape of network on {faceformer_seconds:g} s")
-    figures |= _time_faceformer(faceformer_seconds, figures)
+    rate = _faceformer_rate(faceformer_seconds)
+    figures["faceformer_shape_frames_per_s"] = rate
+    figures["speech_network_times_faceformer"] = float(figures["speech_network_frames_per_s"]) / rate
+    report(1.0, "Measured")
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(figures, indent=1))
-    width = max(len(name) for name in figures)
-    lines = [f"{name:<{width}}  {value:.2f}" if isinstance(value, float) else f"{name:<{width}}  {value}"
-             for name, value in figures.items()]  # fmt: skip
-    return "\n".join(lines)
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(figures, indent=1).encode())
+    width = max(map(len, figures))
+    return "\n".join(f"{name:<{width}}  {_shown(value)}" for name, value in figures.items())
 
 
-def _time_loading(device: str) -> dict[str, float]:
-    """Seconds from the first import to loaded networks, the best of three processes."""
+def _shown(value: float | int | str) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _time_loading(device: str, processes: int) -> dict[str, float]:
+    """Seconds from the first import to loaded networks, the best of several processes."""
     package_parent = Path(__file__).resolve().parents[2]
     seconds = []
-    for _ in range(3):
+    for _ in range(processes):
         done = subprocess.run(
             [sys.executable, "-c", _LOADING.format(device=device)],
             cwd=package_parent, capture_output=True, text=True, check=True,
@@ -70,36 +77,38 @@ def _time_loading(device: str) -> dict[str, float]:
     return {"loading_s": min(seconds)}
 
 
-def _time_animate(device: str) -> dict[str, float]:
-    """Seconds of the whole path and of its parts for a minute of sound, after one short run to warm up."""
+def _time_animate(device: str, seconds: float) -> dict[str, float]:
+    """Seconds of the whole path and of the speech network alone, after one short run to warm up."""
     import soundfile
 
     from ..pipeline import Talker
 
     demo = load_recording(ASSETS / "demo_speech.flac").samples
-    minute = np.tile(demo, -(-MINUTE * SAMPLE_RATE // len(demo)))[: MINUTE * SAMPLE_RATE]
+    count = round(seconds * SAMPLE_RATE)
+    samples = np.tile(demo, -(-count // len(demo)))[:count]
     talker = Talker.load(device)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "minute.wav"
-        soundfile.write(path, minute[: 5 * SAMPLE_RATE], SAMPLE_RATE)
+        path = Path(folder) / "speech.wav"
+        soundfile.write(path, demo, SAMPLE_RATE)
         talker.animate(path, "happy")
-        soundfile.write(path, minute, SAMPLE_RATE)
+        soundfile.write(path, samples, SAMPLE_RATE)
         start = time.perf_counter()
         animation = talker.animate(path, "happy")
         whole = time.perf_counter() - start
     start = time.perf_counter()
-    talker.speech_model.coefficients(minute)
+    talker.speech_model.coefficients(samples)
     speech = time.perf_counter() - start
     return {
-        "animate_minute_s": whole,
-        "animate_times_realtime": MINUTE / whole,
-        "speech_network_minute_s": speech,
+        "recording_s": float(seconds),
+        "animate_s": whole,
+        "animate_times_realtime": seconds / whole,
+        "speech_network_s": speech,
         "speech_network_frames_per_s": len(animation.times) / speech,
     }
 
 
-def _time_faceformer(seconds: float, figures: dict[str, float | int | str]) -> dict[str, float]:
-    """Frames a second of FaceFormer's shape on ``seconds`` of sound at 60 fps, and ours in multiples of it."""
+def _faceformer_rate(seconds: float) -> float:
+    """Frames a second of FaceFormer's shape of network on ``seconds`` of sound, 60 frames each."""
     import torch
 
     network = faceformer_shape()
@@ -108,10 +117,7 @@ def _time_faceformer(seconds: float, figures: dict[str, float | int | str]) -> d
         sound = torch.randn(1, round(seconds * SAMPLE_RATE))
         start = time.perf_counter()
         network(sound, frames)
-        taken = time.perf_counter() - start
-    rate = frames / taken
-    ours = float(figures["speech_network_frames_per_s"])
-    return {"faceformer_shape_frames_per_s": rate, "speech_network_times_faceformer": ours / rate}
+        return frames / (time.perf_counter() - start)
 
 
 def faceformer_shape() -> "torch.nn.Module":

@@ -4,11 +4,11 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import TalkerError
+from ..files import whole_file
 from ..flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ..speech import SpeechModel
 from . import lip_sync
@@ -148,5 +148,6 @@ def run(
         raise TalkerError(f"{corpus}: no sequences in split {split!r}; choose train, val or test, or another corpus")
     figures = evaluate(SpeechModel.load(weights), sequences, load_head(), progress)
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(figures, indent=1))
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(figures, indent=1).encode())
     return table(figures)
