@@ -27,6 +27,7 @@ def add_commands(commands) -> None:
 
     _add_train_speech(networks)
     _add_evaluate_speech(subjects)
+    _add_evaluate_conditions(subjects)
     _add_train_fusion(networks)
     _add_evaluate_fusion(subjects)
 
@@ -194,6 +195,26 @@ def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
     from . import evaluate_speech
 
     table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_conditions(subjects) -> None:
+    parser = subjects.add_parser(
+        "conditions",
+        help="lip sync over telephones and music, whispered, sung, in other languages, and where nobody speaks",
+        description="Needs Debian's espeak-ng for the languages.",
+    )
+    parser.add_argument("--ljspeech", required=True, metavar="DIR", help="LJ Speech clips with transcripts.tsv")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_conditions)
+
+
+def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> None:
+    from . import evaluate_conditions
+
+    table = evaluate_conditions.run(arguments.ljspeech, arguments.model, arguments.json, progress)
     progress.close()
     print(table)
 

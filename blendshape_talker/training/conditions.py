@@ -83,11 +83,12 @@ def stretched(samples: np.ndarray, factor: float) -> np.ndarray:
     count = int(len(samples) * factor)
     padded = np.pad(samples.astype(np.float64), (reach, 2 * size + reach))
     result = np.zeros(count + 2 * size)
-    start = reach
+    start = reach + max(int(hop / factor) - hop, 0)
     for place in range(0, count, hop):
         result[place : place + size] += window * padded[start : start + size]
         follows = padded[start + hop : start + hop + size]
-        aim = min(int((place + hop) / factor), len(samples)) + reach
+        # the piece's middle, not its start, keeps its place in time
+        aim = min(max(int((place + size) / factor) - hop, 0), len(samples)) + reach
         around = padded[aim - reach : aim + reach + size]
         likeness = fftconvolve(around, follows[::-1], "valid")[: 2 * reach]
         start = aim - reach + int(np.argmax(likeness)) if len(follows) == size else aim

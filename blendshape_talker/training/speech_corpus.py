@@ -178,13 +178,14 @@ def _plan(subjects: Sequence[Subject], ljspeech: Path | None, hours: float, seed
 
 def ljspeech_clips(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the clips to train on and of the last :data:`HELD_OUT_LJSPEECH` by name, which never train."""
-    names = sorted(_transcripts(folder))
+    names = sorted(read_transcripts(folder))
     if len(names) <= HELD_OUT_LJSPEECH:
         raise TalkerError(f"{folder}: only {len(names)} LJ Speech clips; {HELD_OUT_LJSPEECH} are held out, give more")
     return names[:-HELD_OUT_LJSPEECH], names[-HELD_OUT_LJSPEECH:]
 
 
-def _transcripts(folder: Path) -> dict[str, str]:
+def read_transcripts(folder: Path) -> dict[str, str]:
+    """Text of every LJ Speech clip by its name."""
     path = folder / "transcripts.tsv"
     if not path.exists():
         raise TalkerError(f"{path} not found; name the folder of LJ Speech's clips and transcripts")
@@ -232,7 +233,7 @@ def _speak(batch: _Batch):
     rng = np.random.default_rng([batch.seed, 4, *batch.voice.encode()])
     engine, _, name = batch.voice.partition(":")
     if engine == LJSPEECH and _setting.ljspeech:
-        transcripts = _transcripts(_setting.ljspeech)
+        transcripts = read_transcripts(_setting.ljspeech)
         for number, clip in zip(batch.numbers, batch.texts, strict=True):
             speech = _recorded(_setting.ljspeech, clip, transcripts[clip])
             if speech:
@@ -256,14 +257,19 @@ def pronounce(word: str) -> list[str]:
     return [phone.name for phone in synthesis.espeak().say(word, "en-us").phones if phone.name != SILENCE]
 
 
-def _recorded(folder: Path, clip: str, text: str) -> Speech | None:
-    """A recorded clip with its phones; None when it cannot be aligned."""
+def recording(folder: Path, clip: str) -> np.ndarray:
+    """A recorded clip (N,) at 16 kHz."""
     candidates = (folder / f"{clip}{suffix}" for suffix in (".flac", ".wav"))
     path = next((candidate for candidate in candidates if candidate.exists()), None)
     if path is None:
         raise TalkerError(f"{folder}/{clip}.flac not found; the folder must hold every clip of transcripts.tsv")
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    wave = synthesis.to_16k(samples.mean(axis=1), rate)
+    return synthesis.to_16k(samples.mean(axis=1), rate)
+
+
+def _recorded(folder: Path, clip: str, text: str) -> Speech | None:
+    """A recorded clip with its phones; None when it cannot be aligned."""
+    wave = recording(folder, clip)
     phones = alignment.align(wave, text, pronounce)
     if phones is None:
         log.info("%s: no alignment, left out", clip)
