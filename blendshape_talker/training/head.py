@@ -36,6 +36,7 @@ FACE_BACK, FACE_BOTTOM, FACE_TOP = -0.020, -0.115, 0.085
 HOLE_SHARE = 4.0  # pixels' worth of vertices that each hole (mouth, eyes) takes in the image
 LIP_RINGS = (3, 4, 5)  # rings of edges around the mouth opening: where the lips touch, up to vertices 3546 and 3504
 OPENING_RINGS = 12  # lips and lids, as rings of edges around the mouth opening and the sockets' poles
+EARS_OUT, EAR_RINGS = 0.074, 6  # m from the middle: only the ears; rings of edges from there to the cheek
 LID_MOTION = 0.0015  # m; what a blink moves farther than this belongs to the lids
 EYE_STRIP = 0.12  # lower part of the texture square, for the eyeballs
 
@@ -90,7 +91,9 @@ def demo_faces(
     skin = follow_creases(delaunay(flat, mouth_hole), flat, poses)
     openings = np.r_[mouth_hole, list(SOCKET_POLES.values())]
     around = ring_numbers(body_faces, openings, count) <= OPENING_RINGS
-    skin = follow_creases(skin, flat, poses, around, heat=0.03, hot_passes=300)
+    ears = np.flatnonzero(np.abs(neutral[:count, 0]) > EARS_OUT)
+    around |= ring_numbers(body_faces, ears, count) <= EAR_RINGS
+    skin = follow_creases(skin, flat, poses, around, heat=0.05, hot_passes=500)
     return np.vstack([skin, *(eye[ball(neutral[eye])] for eye in eyes)])
 
 
