@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from .. import checkpoint
-from ..flame import HEAD_KIND, IMAGE_SIZE, LOWER_LIP, UPPER_LIP
+from ..flame import HEAD_KIND, IMAGE_SIZE, LOWER_LIP, UPPER_LIP, GeometryMap
 from .geometry import SOCKET_POLES, SOCKET_RINGS, Facs, Progress, load_facs
 from .surface import boundary_loops, component_labels, cycle, ring_numbers, unique_edges
 from .triangulate import ball, delaunay, follow_creases
@@ -70,8 +70,15 @@ def make_head(facs_path: str | Path, out: str | Path, progress: Progress | None 
         "right_eye": right.astype(np.int32),
         **regions(facs, region, rings),
     }
-    report(1.0, "head")
+    loss = map_loss_mm(GeometryMap(pixel_vertices, pixel_weights), facs.deltas, np.unique(region))
+    report(1.0, f"head; its geometry map loses {loss:.3f} mm rms on the FACS shapes")
     return checkpoint.save(out, HEAD_KIND, {"image_size": IMAGE_SIZE}, arrays)
+
+
+def map_loss_mm(mapping: GeometryMap, deltas: np.ndarray, face: np.ndarray) -> float:
+    """Root mean square over shapes (S, 5023, 3) and ``face`` vertices of the error of image and back, in mm."""
+    errors = (mapping.to_vertices(mapping.to_image(deltas)) - deltas)[:, face]
+    return float(1e3 * np.sqrt((errors**2).sum(-1).mean()))
 
 
 def demo_faces(

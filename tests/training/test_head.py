@@ -236,16 +236,17 @@ def test_make_head_writes_a_head_that_loads(tmp_path, hasty, monkeypatch):
             deltas[number, demo.eye_region, 1] = -0.01
     facs = Facs(names, deltas, demo.vertices, deltas[:1], demo.faces)
     checkpoint.save(tmp_path / "facs.npz", KIND, {}, vars(facs))
-    seen = []
-    head.make_head(
-        tmp_path / "facs.npz", tmp_path / "head.npz", progress=lambda fraction, message: seen.append(fraction)
-    )
+    steps = []
+    head.make_head(tmp_path / "facs.npz", tmp_path / "head.npz", progress=lambda *step: steps.append(step))
     made = load_head(tmp_path / "head.npz")
     np.testing.assert_array_equal(made.vertices, demo.vertices)
     assert made.faces.shape == demo.faces.shape and made.geometry_map.reached.sum() == (made.face > 0).sum()
     for eye, own in zip(made.eyes, demo.eyes, strict=True):
         np.testing.assert_array_equal(eye, own)
-    assert seen == sorted(seen) and seen[-1] == 1
+    fractions = [fraction for fraction, _ in steps]
+    assert fractions == sorted(fractions) and fractions[-1] == 1
+    shown = head.map_loss_mm(made.geometry_map, deltas, np.flatnonzero(made.face))
+    assert f"{shown:.3f} mm rms" in steps[-1][1] and 0 < shown < 1
 
 
 def test_smooth_falloff():
