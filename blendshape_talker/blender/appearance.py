@@ -75,6 +75,14 @@ def plain_skin(name: str) -> bpy.types.Material:
     return material
 
 
+def enamel(name: str) -> bpy.types.Material:
+    """The material of teeth."""
+    material, nodes = _new_material(name)
+    nodes.shader.inputs["Base Color"].default_value = (0.62, 0.55, 0.45, 1.0)
+    nodes.shader.inputs["Roughness"].default_value = 0.25
+    return material
+
+
 class _Nodes:
     """Adds nodes to a material in one line each; a socket or a number is an input."""
 

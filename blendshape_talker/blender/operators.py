@@ -179,6 +179,8 @@ class Bake(bpy.types.Operator):
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.blendshape_talker.running = False
         _redraw(context)
+        # panels that changed their height find their places only in a later redraw
+        bpy.app.timers.register(lambda: _redraw(bpy.context), first_interval=0.3)
 
 
 class BakeReplacing(bpy.types.Operator):

@@ -71,7 +71,6 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
         if problem:
             _explain(layout, context, problem)
         if animation.is_baked(settings.target):
-            layout.separator(factor=0.5)
             if animation.expression_strength(settings.target) is None:
                 layout.label(text="Expression fades in the NLA editor", icon="NLA")
             else:
