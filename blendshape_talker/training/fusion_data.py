@@ -5,7 +5,7 @@ basis by principal component analysis.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from ..errors import TalkerError
 from .expression_corpus import INDEX_FILE as EXPRESSION_INDEX
 from .florence4d import read_curves_corpus, read_expressions
 from .geometry import load_facs
+from .vocaset import read_corpus
 
 SPEECH_INDEX = "sequences.json"
 PCA_RANK = 128
-_PCA_FRAMES = 4000
-_BLOCK = 256
+_PCA_FRAMES, _PCA_FRAMES_EACH = 4000, 20
 
 ProgressCallback = Callable[[float, str], None]
+_Entry = tuple[str, str, str, str, np.ndarray]  # name, subject, split, label, deltas (T, V, 3)
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,13 @@ def load_expression_corpus(directory: str | Path, progress: ProgressCallback | N
                 for take, values in zip(index, curves, strict=True)
             ],
         )
-    entries = (
-        (f"{s.subject}_{s.expression}", s.subject, s.split, s.expression, None, s.deltas)
-        for s in read_expressions(folder)
-    )
-    return _linearise(lambda: entries, progress)
+
+    def entries() -> Iterator[_Entry]:
+        for sequence in read_expressions(folder):
+            name = f"{sequence.subject}_{sequence.expression}"
+            yield name, sequence.subject, sequence.split, sequence.expression, sequence.deltas
+
+    return _linearise(entries, progress)
 
 
 def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None = None) -> LinearCorpus:
@@ -91,34 +94,39 @@ def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None 
         except (OSError, ValueError, KeyError) as error:
             raise TalkerError(f"{folder}: not a whole speech corpus ({error}); make it with 'corpus speech'") from error
         return LinearCorpus(load_facs(folder / "facs.npz").deltas, sequences)
-    from .vocaset import read_corpus
+    sequences = read_corpus(folder)
 
-    entries = (
-        (s.name, s.subject, s.split, "", s.phones, s.deltas(0, None)) for s in read_corpus(folder)
-    )
-    return _linearise(lambda: entries, progress)
+    def entries() -> Iterator[_Entry]:
+        for sequence in sequences:
+            yield sequence.name, sequence.subject, sequence.split, sequence.text, sequence.deltas()
+
+    return _linearise(entries, progress)
 
 
-def _linearise(
-    entries: Callable[[], Iterable[tuple[str, str, str, str, list | None, np.ndarray]]],
-    progress: ProgressCallback | None,
-) -> LinearCorpus:
-    """Principal components of the training frames (uncentred: rest stays zero) and every frame's coefficients."""
-    kept = [(*entry[:5], np.asarray(entry[5], np.float32)) for entry in entries()]
-    if not kept:
+def _linearise(entries: Callable[[], Iterable[_Entry]], progress: ProgressCallback | None) -> LinearCorpus:
+    """Principal components of the training frames (uncentred: rest stays zero) and every frame's coefficients.
+
+    Reads the corpus twice, one sequence at a time: all of Florence4D in memory would be 24 GB.
+    """
+    report = progress or (lambda fraction, message: None)
+    samples: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    count = 0
+    for count, (_, _, split, _, deltas) in enumerate(entries(), start=1):  # noqa: B007
+        chosen = np.linspace(0, len(deltas) - 1, min(len(deltas), _PCA_FRAMES_EACH)).astype(int)
+        samples[split == "train"].append(np.asarray(deltas, np.float32).reshape(len(deltas), -1)[chosen])
+        report(0.0, f"reading vertex sequences: {count}")
+    if not count:
         raise TalkerError("the corpus holds no sequences; name another folder")
-    training = [entry[5] for entry in kept if entry[2] == "train"] or [entry[5] for entry in kept]
-    frames = np.concatenate([deltas.reshape(len(deltas), -1) for deltas in training])
+    frames = np.concatenate(samples[True] or samples[False])
     if len(frames) > _PCA_FRAMES:
         frames = frames[np.linspace(0, len(frames) - 1, _PCA_FRAMES).astype(int)]
     values, vectors = np.linalg.eigh(frames @ frames.T)
     order = np.argsort(values)[::-1][: min(PCA_RANK, len(values))]
     order = order[values[order] > 1e-9 * values[order[0]]]
-    components = (vectors[:, order] / np.sqrt(values[order])).T @ frames  # orthonormal rows
+    components = (vectors[:, order] / np.sqrt(values[order])).T.astype(np.float32) @ frames  # orthonormal rows
     sequences = []
-    for number, (name, subject, split, label, phones, deltas) in enumerate(kept):
-        curves = deltas.reshape(len(deltas), -1) @ components.T
-        sequences.append(LinearSequence(name, subject, split, curves.astype(np.float32), label, phones))
-        if progress:
-            progress((number + 1) / len(kept), "reading vertex sequences")
-    return LinearCorpus(components.reshape(len(components), -1, 3).astype(np.float32), sequences)
+    for number, (name, subject, split, label, deltas) in enumerate(entries()):
+        curves = np.asarray(deltas, np.float32).reshape(len(deltas), -1) @ components.T
+        sequences.append(LinearSequence(name, subject, split, curves, label))
+        report((number + 1) / count, "projecting vertex sequences")
+    return LinearCorpus(components.reshape(len(components), -1, 3), sequences)

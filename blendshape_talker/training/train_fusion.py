@@ -11,6 +11,7 @@ of speech (contact frames count more) and for the expression without its lip ape
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class FusionTraining:
 
     network: FusionConfig = field(default_factory=FusionConfig)
     structure: StructureConfig = field(default_factory=StructureConfig)
-    steps: int = 1500
+    steps: int = 800
     batch: int = 192
     learning_rate: float = 1e-3
     shape_rate: float = 1e-3
@@ -223,10 +224,8 @@ class _Trainer:
     def run(self, progress: ProgressCallback | None) -> dict[str, list[float]]:
         settings = self.settings
         generator = torch.Generator().manual_seed(settings.seed)
-        groups = self._parameter_groups()
-        optimiser = torch.optim.Adam(groups)
-        rates = [group["lr"] for group in groups]
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, max(settings.steps, 2), pct_start=0.05)
+        optimiser = torch.optim.Adam(self._parameter_groups())
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate_factor(step, settings.steps))
         history: dict[str, list[float]] = {"step": []}
         for step in range(settings.steps):
             terms = self.terms(generator)
@@ -313,6 +312,12 @@ class _Trainer:
                 wanted = torch.cat([_least_squares(rest, speech_shapes, self.whole), first], dim=1)
             assert wanted.shape[1] == self.network.config.shape_count and count
             _start_encoder(self.network.encoder(kind), domain, wanted)
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Learning rate over the training, as a share of its largest: a short rise, then half a cosine down to zero."""
+    warming = max(1, steps // 20)
+    return min(1.0, (step + 1) / warming) * 0.5 * (1.0 + math.cos(math.pi * step / max(steps, 1)))
 
 
 def _start_encoder(encoder: Encoder, domain: _Domain, wanted: torch.Tensor) -> None:

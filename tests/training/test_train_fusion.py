@@ -21,6 +21,7 @@ from blendshape_talker.training.geometry import Facs
 from blendshape_talker.training.losses import laplacian_energy, linear_frame_error, shape_sparsity
 from blendshape_talker.training.shape_structure import graph_laplacian
 from blendshape_talker.training.train_fusion import FileOrderMap, FusionTraining, fit, train
+from blendshape_talker.training.vocaset import SpeechSequence, write_faceformer
 
 NETWORK = FusionConfig(speech_count=4, expression_count=6, channels=(8, 8))
 SETTINGS = FusionTraining(network=NETWORK, steps=20, batch=48, shape_rate=3e-2)
@@ -116,9 +117,29 @@ def test_real_vertex_sequences_train_too(corpora, facs, tmp_path):
     for number, take in enumerate(takes):  # few frames: 5 x 8 files
         takes[number] = ExpressionTake(take.subject, take.expression, take.split, take.curves[::5])
     write_florence4d(facs, takes, tmp_path / "florence", seed=0)
+    compact = load_speech_corpus(corpora[0])
+    spoken = []
+    for number, sequence in enumerate(compact.sequences[:2]):
+        deltas = np.tensordot(sequence.curves[:30], compact.basis, 1).astype(np.float32)
+        spoken.append(
+            SpeechSequence(
+                f"sentence{number + 1:02d}", f"voice{number}", "train", len(deltas), facs.neutral,
+                lambda: np.zeros(8000, np.float32), lambda start, stop, deltas=deltas: deltas[start:stop],
+            )
+        )  # fmt: skip
+    write_faceformer(spoken, tmp_path / "voca")
+    vertices = load_speech_corpus(tmp_path / "voca")
+    assert len(vertices.sequences) == 2 and vertices.sequences[0].curves.shape[0] == 30
+    rebuilt = np.tensordot(vertices.sequences[0].curves, vertices.basis, 1)
+    wanted = np.tensordot(compact.sequences[0].curves[:30], compact.basis, 1)
+    np.testing.assert_allclose(rebuilt, wanted, atol=2e-5)
+
     settings = FusionTraining(network=NETWORK, steps=1, batch=4)
-    path = train(corpora[0], tmp_path / "florence", tmp_path / "model.npz", settings)
+    geometry = corpora[0] / "facs.npz"
+    path = train(tmp_path / "voca", tmp_path / "florence", tmp_path / "model.npz", settings, geometry)
     assert path.name == "model.npz" and path.is_file()
+    with pytest.raises(TalkerError, match="--geometry"):
+        train(tmp_path / "voca", tmp_path / "florence", tmp_path / "model.npz", settings)
 
 
 def test_a_missing_geometry_or_corpus_is_one_plain_line(corpora, tmp_path):
