@@ -269,7 +269,7 @@ class LipGeometry:
 
 @dataclass(frozen=True)
 class _MouthTiming:
-    """What a mouth does when, at ``clock`` (T,) s: ``channels`` (T,5), loudness ``gain`` (T,), contacts and rest 0 … 1."""
+    """What a mouth does when, at ``clock`` (T,) s: ``channels`` (T,5), loudness ``gain`` (T,), contacts, rest 0 … 1."""
 
     clock: np.ndarray
     channels: np.ndarray
