@@ -1,7 +1,7 @@
 """Other microphones, rooms and lines for the same speech. Time never changes, so phones and curves stay true."""
 
 import numpy as np
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from .synthesis import SAMPLE_RATE
 
@@ -9,8 +9,8 @@ from .synthesis import SAMPLE_RATE
 def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random mixture of the functions below on ``samples`` (N,) float at 16 kHz; same length, float32, within ±1.
 
-    Each of vocal tract, equaliser, reverberation, telephone band and noise comes with a chance of its own; the level
-    always changes.
+    Each of vocal tract, equaliser, reverberation, telephone band, noise, music and other voices comes with a chance of
+    its own; the level always changes.
     """
     wave = samples.astype(np.float64)
     if rng.random() < 0.3:
@@ -18,11 +18,15 @@ def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         wave = equalise(wave, rng)
     if rng.random() < 0.3:
-        wave = reverberate(wave, rng.uniform(0.1, 0.5), rng)
+        wave = reverberate(wave, rng.uniform(0.1, 1.2), rng)
     if rng.random() < 0.15:
         wave = telephone(wave)
-    if rng.random() < 0.6:
-        wave = add_noise(wave, rng.uniform(8.0, 40.0), rng)
+    if rng.random() < 0.55:
+        wave = add_noise(wave, rng.uniform(3.0, 40.0), rng)
+    if rng.random() < 0.25:
+        wave = add_sound(wave, notes(len(wave), rng), rng.uniform(-2.0, 25.0))
+    if rng.random() < 0.2:
+        wave = add_sound(wave, murmur(wave, rng), rng.uniform(3.0, 25.0))
     return set_level(wave, rng.uniform(-20.0, -1.0))
 
 
@@ -50,6 +54,72 @@ def add_noise(samples: np.ndarray, decibels: float, rng: np.random.Generator) ->
     return samples + noise * np.sqrt(power * 10 ** (-decibels / 10) / (np.mean(noise**2) + 1e-12))
 
 
+def add_sound(samples: np.ndarray, other: np.ndarray, decibels: float) -> np.ndarray:
+    """``other`` (N,) under ``samples`` (N,), ``decibels`` below their power."""
+    power = float(np.mean(np.square(samples))) + 1e-12
+    return samples + other * np.sqrt(power * 10 ** (-decibels / 10) / (np.mean(np.square(other)) + 1e-12))
+
+
+def notes(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count,) of music without a tune: notes of random pitch, length, timbre and attack, and now and then drums."""
+    result = np.zeros(count)
+    density, decay = rng.uniform(1.0, 8.0), 10 ** rng.uniform(-1.2, 0.3)
+    drums = rng.random() < 0.5
+    for _ in range(max(1, int(density * count / SAMPLE_RATE))):
+        start = int(rng.integers(0, count))
+        clock = np.arange(min(count - start, 2 * SAMPLE_RATE)) / SAMPLE_RATE
+        pitch = 55 * 2 ** (rng.integers(0, 48) / 12)
+        slope = rng.uniform(0.8, 2.5)
+        note = sum(
+            np.sin(2 * np.pi * pitch * k * clock + rng.uniform(0, 6)) / k**slope
+            for k in range(1, max(2, min(16, int(7500 / pitch))))
+        )
+        result[start : start + len(clock)] += note * np.minimum(1, clock / rng.uniform(0.003, 0.1)) * np.exp(-clock / decay)
+        if drums:
+            hit = rng.normal(size=len(clock)) * np.exp(-clock / 10 ** rng.uniform(-2.3, -1.0))
+            result[start : start + len(clock)] += rng.uniform(0.3, 2.0) * hit
+    return result
+
+
+def murmur(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Other people's voices, made of the same speech (N,): backwards, at other pitches and times, several at once."""
+    result = np.zeros(len(samples))
+    for _ in range(int(rng.integers(2, 7))):
+        up, down = rng.choice([(5, 4), (9, 8), (1, 1), (8, 9), (4, 5)])
+        voice = np.resize(resample_poly(samples[::-1], up, down), len(samples))
+        result += rng.uniform(0.4, 1.0) * np.roll(voice, int(rng.integers(0, len(samples))))
+    return result
+
+
+def coughs(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count,) of coughs, cleared throats, sniffs and puffs: bursts of coloured breath, some with a voice at the end."""
+    result = np.zeros(count)
+    position = int(rng.uniform(0, 0.5) * SAMPLE_RATE)
+    while position < count:
+        clock = np.arange(int(rng.uniform(0.08, 0.6) * SAMPLE_RATE)) / SAMPLE_RATE
+        length = clock[-1]
+        noise = rng.normal(size=len(clock))
+        air = np.zeros(len(clock))
+        for _ in range(int(rng.integers(1, 4))):
+            centre = 10 ** rng.uniform(2.5, 3.7)
+            edges = [centre / 1.4, min(1.4 * centre, 7800.0)]
+            air += rng.uniform(0.3, 1.0) * sosfilt(butter(2, edges, "bandpass", fs=SAMPLE_RATE, output="sos"), noise)
+        envelope = np.minimum(1, clock / 10 ** rng.uniform(-2.7, -1.0)) * np.exp(-clock / rng.uniform(0.02, 0.3))
+        envelope += rng.uniform(0, 0.6) * np.exp(-(((clock - rng.uniform(0.2, 0.7) * length) / 0.08) ** 2))
+        sound = air / (air.std() + 1e-9) * envelope
+        if rng.random() < 0.5:
+            pitch = rng.uniform(80, 300) * (1 + rng.uniform(-0.3, 0.3) * clock / length)
+            phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
+            voice = sum(np.sin(k * phase) / k ** rng.uniform(0.7, 1.5) for k in range(1, 15))
+            shape = np.exp(-(((clock - rng.uniform(0.4, 0.9) * length) / rng.uniform(0.03, 0.1)) ** 2))
+            sound += rng.uniform(0.1, 0.6) * voice * shape
+        sound *= rng.uniform(0.3, 1.0) * np.minimum(1, (length - clock) / 0.01)
+        part = sound[: count - position]
+        result[position : position + len(part)] += part
+        position += len(clock) + int(rng.choice([0.05, 0.6]) * rng.uniform(0.3, 2.0) * SAMPLE_RATE)
+    return 0.3 * result
+
+
 def noise_floor(samples: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
     """Faint pink noise, ``decibels`` below full scale (negative): no room is digital zero."""
     return samples + 10 ** (decibels / 20) * coloured_noise(len(samples), 0.5, rng)
@@ -68,7 +138,7 @@ def reverberate(samples: np.ndarray, seconds: float, rng: np.random.Generator) -
     clock = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     response = rng.normal(size=len(clock)) * 10 ** (-3 * clock / seconds)
     response[: int(0.004 * SAMPLE_RATE)] = 0.0
-    response *= rng.uniform(0.1, 0.45) / (np.linalg.norm(response) + 1e-12)
+    response *= rng.uniform(0.1, 0.8) / (np.linalg.norm(response) + 1e-12)
     return samples + fftconvolve(samples, response)[: len(samples)]
 
 

@@ -20,7 +20,7 @@ from ..errors import TalkerError
 from ..flame import VERTEX_COUNT, Head
 from ..speech import FPS, features_of
 from ..whisper import WhisperEncoder
-from .augmentation import augment
+from .augmentation import augment, coughs
 from .vocaset import SpeechSequence
 
 Progress = Callable[[float, str], None]
@@ -101,7 +101,10 @@ def fit_basis(sequences: Sequence[SpeechSequence], weights: np.ndarray, count: i
 
 
 def coefficients_of(sequence: SpeechSequence, basis: Basis) -> np.ndarray:
-    """Coefficients (T,K) of a whole sequence, block by block."""
+    """Coefficients (T,K) of a whole sequence: through its curves where it has any, else block by block."""
+    curves = sequence.curves()
+    if curves is not None and sequence.shapes is not None:
+        return (curves @ basis.project(sequence.shapes)).astype(np.float32)
     blocks = [
         basis.project(sequence.deltas(start, min(start + _BLOCK, sequence.frames)))
         for start in range(0, sequence.frames, _BLOCK)
@@ -216,7 +219,7 @@ def prepare(
             moved = timing.of_frames(coefficients, frames)
             examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved))
     seconds = sum(example.seconds for example in examples if example.split == "train")
-    for name, samples in quiet_sounds(0.03 * seconds, seed):
+    for name, samples in quiet_sounds(0.04 * seconds, seed):
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
         still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
         examples.append(Example(name, QUIET_SUBJECT, "train", features, still))
@@ -224,8 +227,8 @@ def prepare(
 
 
 def quiet_sounds(seconds: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all, in which nobody speaks: silence, noise, music."""
-    kinds = (_silence, _noise, _rumble, _chords, _beats)
+    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all, in which nobody speaks: silence, noise, music, coughs."""
+    kinds = (_silence, _noise, _rumble, _chords, _beats, _coughs, _coughs)
     count = max(len(kinds), int(np.ceil(seconds / 8)))
     time = np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE
     for number in range(count):
@@ -247,6 +250,10 @@ def _noise(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     sound = np.fft.irfft(spectrum * colour, len(time))
     swell = 1 + generator.uniform(0, 0.9) * np.sin(2 * np.pi * generator.uniform(0.1, 3) * time)
     return 0.3 * swell * sound / sound.std()
+
+
+def _coughs(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return coughs(len(time), generator)
 
 
 def _rumble(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:

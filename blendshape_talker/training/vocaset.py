@@ -53,6 +53,7 @@ class SpeechSequence:
     load_samples: Callable[[], np.ndarray] = field(repr=False)
     load_deltas: Callable[[int, int], np.ndarray] = field(repr=False)
     load_curves: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+    shapes: np.ndarray | None = field(default=None, repr=False)  # (57,5023,3) m, what the curves weigh
     phones: list[Phone] | None = field(default=None, repr=False)
     voice: str = ""
     text: str = ""
@@ -135,6 +136,7 @@ def read_curves(folder: Path) -> list[SpeechSequence]:
             load_samples=functools.partial(_load_sound, folder / "wav" / f"{entry['name']}.flac"),
             load_deltas=functools.partial(deltas_of, entry["name"]),
             load_curves=functools.partial(curves_of, entry["name"]),
+            shapes=deltas,
             phones=[Phone(*phone) for phone in entry["phones"]],
             voice=entry["voice"],
             text=entry["text"],
