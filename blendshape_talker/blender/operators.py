@@ -39,6 +39,9 @@ def bake_problem(context: bpy.types.Context) -> str | None:
     problem = animation.target_problem(settings.target)
     if problem:
         return problem
+    if settings.target.name not in context.scene.objects:
+        # a deleted object lives on in whatever points to it
+        return f"{settings.target.name} is no longer in this scene; pick or add a head"
     if not settings.audio:
         return "no recording chosen; pick a WAV, FLAC, OGG or MP3 file"
     if not os.path.isfile(bake.absolute_path(settings.audio)):

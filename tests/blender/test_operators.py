@@ -115,6 +115,11 @@ def test_every_refusal_says_why(registered, recording, tmp_path):
     assert "not found" in operators.bake_problem(context)
     registered.audio = str(recording)
     assert operators.bake_problem(context) is None
+    registered.target.select_set(True)
+    bpy.ops.object.delete()
+    assert registered.target is None or "no longer in this scene" in operators.bake_problem(context)
+    bpy.ops.blendshape_talker.add_demo_head()
+    assert operators.bake_problem(context) is None
     context.window_manager.blendshape_talker.running = True
     assert "running" in operators.bake_problem(context)
     context.window_manager.blendshape_talker.running = False
