@@ -208,7 +208,7 @@ def _reported(scene: bpy.types.Scene, progress: Callable[[float, str], None] | N
 
     def after_frame(rendered: bpy.types.Scene, *_) -> None:
         done = rendered.frame_current - scene.frame_start + 1
-        progress(done / total, f"rendering frame {done} of {total}")
+        progress(done / total, "rendering the preview")
 
     if progress is None:
         yield
