@@ -162,7 +162,7 @@ def build_library(names: Sequence[str], deltas: np.ndarray, seed: int = 0) -> Ex
     blink = amounts({"eyeBlink": 1.0}, names)
     used = np.flatnonzero(sum(apexes.values()) + sum(accents.values()) + blink)
     directions = tuple(names[i] for i in used)
-    emotions = {}
+    emotions: dict[str, Emotion] = {}
     for name, recipe in LIBRARY.items():
         emotions[name] = Emotion(
             onset=recipe.onset,

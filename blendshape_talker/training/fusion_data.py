@@ -94,10 +94,10 @@ def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None 
         except (OSError, ValueError, KeyError) as error:
             raise TalkerError(f"{folder}: not a whole speech corpus ({error}); make it with 'corpus speech'") from error
         return LinearCorpus(load_facs(folder / "facs.npz").deltas, sequences)
-    sequences = read_corpus(folder)
+    takes = read_corpus(folder)
 
     def entries() -> Iterator[_Entry]:
-        for sequence in sequences:
+        for sequence in takes:
             yield sequence.name, sequence.subject, sequence.split, sequence.text, sequence.deltas()
 
     return _linearise(entries, progress)

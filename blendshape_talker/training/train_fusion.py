@@ -21,11 +21,12 @@ import torch
 
 from ..errors import TalkerError
 from ..files import whole_file
-from ..flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, Head, load_head
-from ..fusion import FILE_NAME, Encoder, FusionConfig, FusionModel, FusionNetwork
+from ..flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, GeometryMap, Head, load_head
+from ..fusion import FILE_NAME, Domain, Encoder, FusionConfig, FusionModel, FusionNetwork
 from .fusion_data import LinearCorpus, load_expression_corpus, load_speech_corpus
 from .geometry import Facs, load_facs
 from .losses import laplacian_energy, linear_frame_error, shape_sparsity
+from .plots import plot_history
 from .shape_naming import name_shapes, principal_components, slider_scale
 from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
 from .sparse_components import sparse_components
@@ -68,10 +69,11 @@ class FusionTraining:
     seed: int = 0
 
 
-class FileOrderMap:
+class FileOrderMap(GeometryMap):
     """Ablation of the geometric mapping: vertices fill a square in file order, so that neighbours mean nothing."""
 
-    size = 72  # the smallest multiple of eight with room for 5023 vertices
+    def __init__(self) -> None:
+        self.size = 72  # the smallest multiple of eight with room for 5023 vertices
 
     def to_image(self, deltas: np.ndarray) -> np.ndarray:
         flat = np.zeros((*deltas.shape[:-2], self.size**2, 3), np.float32)
@@ -133,11 +135,11 @@ def fit(
     """Initialise from principal components, train jointly, scale to sliders and name. Returns (model, loss history)."""
     torch.manual_seed(settings.seed)
     head = head if head is not None else load_head()
-    image_map = head.geometry_map if settings.geometry_mapping else FileOrderMap()
+    image_map: GeometryMap = head.geometry_map if settings.geometry_mapping else FileOrderMap()
     speech_frames, expression_frames = speech.frames("train"), expression.frames("train")
     modes = principal_components(speech_frames[0], speech.basis, settings.network.speech_count)
     structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
-    domains = {
+    domains: dict[Domain, _Domain] = {
         "speech": _domain(speech.basis, speech_frames, image_map),
         "expression": _domain(expression.basis, expression_frames, image_map),
     }
@@ -188,7 +190,7 @@ class _Trainer:
     def __init__(
         self,
         network: FusionNetwork,
-        domains: dict[str, _Domain],
+        domains: dict[Domain, _Domain],
         structure: ShapeStructure,
         head: Head,
         faces: np.ndarray,
@@ -352,7 +354,7 @@ def _least_squares(targets: torch.Tensor, shapes: torch.Tensor, vertex_weights: 
     return torch.linalg.solve(gram + ridge, flat @ wanted.T).T.float()
 
 
-def _domain(basis: np.ndarray, frames: tuple[np.ndarray, np.ndarray], image_map) -> _Domain:
+def _domain(basis: np.ndarray, frames: tuple[np.ndarray, np.ndarray], image_map: GeometryMap) -> _Domain:
     millimetres = _MM * np.asarray(basis, np.float32)
     images = image_map.to_image(millimetres).astype(np.float32)
     if not len(frames[1]):
@@ -360,15 +362,16 @@ def _domain(basis: np.ndarray, frames: tuple[np.ndarray, np.ndarray], image_map)
     return _Domain(*(torch.from_numpy(array) for array in (millimetres, images, *frames)))
 
 
-def _fitting_config(settings: FusionTraining, speech_count: int, expression_count: int, image_map) -> FusionConfig:
+def _fitting_config(
+    settings: FusionTraining, speech_count: int, expression_count: int, image_map: GeometryMap
+) -> FusionConfig:
     """The configured network, with as many shapes as the corpora have independent motions."""
-    size = image_map.size if isinstance(image_map, FileOrderMap) else settings.network.image_size
-    changes = {"speech_count": speech_count, "expression_count": expression_count, "image_size": size}
+    changes = {"speech_count": speech_count, "expression_count": expression_count, "image_size": image_map.size}
     return FusionConfig(**{**asdict(settings.network), **changes})
 
 
 @torch.no_grad()
-def _scale_to_sliders(network: FusionNetwork, domains: dict[str, _Domain], headroom: dict[str, float]) -> None:
+def _scale_to_sliders(network: FusionNetwork, domains: dict[Domain, _Domain], headroom: dict[Domain, float]) -> None:
     """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too."""
     count = network.config.speech_count
     factors = []
@@ -392,19 +395,3 @@ def find_facs(geometry: str | Path | None, *folders: str | Path) -> Facs:
         if geometry or candidate.is_file():
             return load_facs(candidate)
     raise TalkerError("these corpora hold no facs.npz; name one with --geometry (made by 'corpus geometry')")
-
-
-def plot_history(history: dict[str, list[float]], path: str | Path) -> Path:
-    """Loss terms over the steps as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
-    for name, values in history.items():
-        if name != "step":
-            axes.plot(history["step"], np.maximum(values, 1e-9), label=name)
-    axes.set(xlabel="step", ylabel="weighted term", yscale="log", title="Fusion training")
-    axes.legend(fontsize=7)
-    with whole_file(path) as stream:
-        figure.savefig(stream, format="png", dpi=110)
-    return Path(path)
