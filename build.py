@@ -227,10 +227,10 @@ def demo() -> int:
     """Bake the bundled recording on the bundled head; print where the files are."""
     out = ROOT / "out"
     out.mkdir(exist_ok=True)
-    files = [out / f"demo.{suffix}" for suffix in ("blend", "fbx", "abc", "mp4")]
-    blend, fbx, alembic, preview = files
+    blend, fbx, alembic, preview = files = [out / f"demo.{suffix}" for suffix in ("blend", "fbx", "abc", "mp4")]
     command = [python_of(ENVIRONMENT), "-m", "blendshape_talker", "bake", PACKAGE / "assets" / "demo_speech.flac"]
-    command += ["--emotion", "happy", "--out", blend, "--export", fbx, "--export", alembic, "--preview", preview]
+    command += ["--emotion", "happy", "--fps", "24", "--out", blend, "--export", fbx, "--export", alembic]
+    command += ["--preview", preview]
     say("baking the demo recording, happy, on the demo head; rendering the preview takes longest")
     start = time.monotonic()
     status = subprocess.run([*map(str, command)], cwd=ROOT, stdout=subprocess.DEVNULL).returncode
