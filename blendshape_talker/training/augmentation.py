@@ -74,7 +74,8 @@ def notes(count: int, rng: np.random.Generator) -> np.ndarray:
             np.sin(2 * np.pi * pitch * k * clock + rng.uniform(0, 6)) / k**slope
             for k in range(1, max(2, min(16, int(7500 / pitch))))
         )
-        result[start : start + len(clock)] += note * np.minimum(1, clock / rng.uniform(0.003, 0.1)) * np.exp(-clock / decay)
+        attack = np.minimum(1, clock / rng.uniform(0.003, 0.1))
+        result[start : start + len(clock)] += note * attack * np.exp(-clock / decay)
         if drums:
             hit = rng.normal(size=len(clock)) * np.exp(-clock / 10 ** rng.uniform(-2.3, -1.0))
             result[start : start + len(clock)] += rng.uniform(0.3, 2.0) * hit
@@ -92,7 +93,7 @@ def murmur(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def coughs(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count,) of coughs, cleared throats, sniffs and puffs: bursts of coloured breath, some with a voice at the end."""
+    """(count,) of coughs, cleared throats, sniffs and puffs: bursts of coloured breath, some ending with a voice."""
     result = np.zeros(count)
     position = int(rng.uniform(0, 0.5) * SAMPLE_RATE)
     while position < count:

@@ -227,7 +227,7 @@ def prepare(
 
 
 def quiet_sounds(seconds: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all, in which nobody speaks: silence, noise, music, coughs."""
+    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all: silence, noise, music, coughs, no speech."""
     kinds = (_silence, _noise, _rumble, _chords, _beats, _coughs, _coughs)
     count = max(len(kinds), int(np.ceil(seconds / 8)))
     time = np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE

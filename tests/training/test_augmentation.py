@@ -68,3 +68,19 @@ def test_noise_lies_as_far_below_as_asked(syllables):
 def test_level_of_silence_stays():
     assert not augmentation.set_level(np.zeros(10), -3.0).any()
     assert np.abs(augmentation.set_level(np.array([0.1, -0.2]), -6.0)).max() == pytest.approx(0.501, abs=1e-3)
+
+
+def test_other_sounds_lie_as_far_below_the_speech_as_asked(syllables):
+    for other in (augmentation.notes, lambda count, rng: augmentation.murmur(syllables, rng)):
+        sound = other(len(syllables), np.random.default_rng(1))
+        assert sound.shape == syllables.shape and np.isfinite(sound).all()
+        added = augmentation.add_sound(syllables, sound, 6.0) - syllables
+        assert 10 * np.log10(np.mean(syllables**2) / np.mean(added**2)) == pytest.approx(6.0, abs=0.01)
+
+
+def test_coughs_are_bursts():
+    for seed in range(4):
+        sound = augmentation.coughs(3 * 16000, np.random.default_rng(seed))
+        loudness = envelope(sound)
+        assert sound.shape == (48000,) and np.isfinite(sound).all()
+        assert np.percentile(loudness, 98) > 5 * np.percentile(loudness, 20)
