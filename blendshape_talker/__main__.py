@@ -88,10 +88,15 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         if error.name not in ("bpy", "mathutils"):
             raise
         raise TalkerError("bake needs Blender: pip install bpy==4.5.15 (Python 3.11) or run inside Blender") from None
+
+    def notify(line: str) -> None:
+        progress.close()
+        print(f"blendshape_talker: {line}", file=sys.stderr)
+
     written = batch.bake_to_files(
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
-        exports=arguments.export, preview=arguments.preview, progress=progress,
+        exports=arguments.export, preview=arguments.preview, progress=progress, notify=notify,
     )  # fmt: skip
     progress.close()
     for path in written:

@@ -34,11 +34,13 @@ def bake_to_files(
     preview: str | os.PathLike[str] | None = None,
     preview_seconds: float = _PREVIEW_SECONDS,
     progress: Callable[[float, str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
     out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
-    Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
+    ``notify`` gets a line on what was understood and handled, such as a mesh in
+    millimetres. Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -58,7 +60,12 @@ def bake_to_files(
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         context.scene.render.fps = max(1, round(fps))
         context.scene.render.fps_base = context.scene.render.fps / fps
-        head = scene_io.import_head(context, mesh)[0] if mesh else scene_io.add_demo_head(context)
+        if mesh:
+            head, note = scene_io.import_head(context, mesh)
+            if note and notify:
+                notify(f"{mesh}: {note}")
+        else:
+            head = scene_io.add_demo_head(context)
         request = bake.make_request(context.scene, head, performance)
         take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
         report(share, "writing shape keys and curves")

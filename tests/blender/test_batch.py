@@ -90,12 +90,14 @@ def test_the_fbx_file_holds_the_weights(baked, expected):
 def test_preview_and_a_mesh_of_ones_own(tmp_path, monkeypatch, synthetic_talker, recording):
     np.savez(tmp_path / "mine.npz", vertices=1000 * load_head().vertices, faces=load_head().faces)
     seconds = 2 / 24
+    told: list[str] = []
     written = batch.bake_to_files(
         recording, tmp_path / "mine.blend", mesh=tmp_path / "mine.npz", fps=24, exports=[tmp_path / "mine.glb"],
-        preview=tmp_path / "mine.mp4", preview_seconds=seconds,
+        preview=tmp_path / "mine.mp4", preview_seconds=seconds, notify=told.append,
     )  # fmt: skip
     assert [path.name for path in written] == ["mine.blend", "mine.glb", "mine.mp4"]
     assert all(path.stat().st_size > 1000 for path in written)
+    assert len(told) == 1 and "millimetres" in told[0]
 
 
 def test_nothing_is_written_when_one_output_fails(tmp_path, synthetic_talker, recording, monkeypatch):
