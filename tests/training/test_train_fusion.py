@@ -27,6 +27,15 @@ NETWORK = FusionConfig(speech_count=4, expression_count=6, channels=(8, 8))
 SETTINGS = FusionTraining(network=NETWORK, steps=20, batch=48, shape_rate=3e-2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads that wait for one another take three times as long on a busy machine as one does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def facs() -> Facs:
     library, head = ExpressionLibrary.load(), load_head()
