@@ -254,15 +254,16 @@ def speech_predictions(directory: str | Path, takes: list[LinearSequence], limit
 
 
 def ablations(settings: FusionTraining) -> dict[str, FusionTraining]:
-    """The paper's ablations and two of our own, as settings of the same training."""
+    """The paper's ablations and three of our own, as settings of the same training."""
     return {
-        "without sparsity": replace(settings, sparsity=0.0, primary=0.0),
-        "without Laplacian": replace(settings, laplacian=0.0, structure=replace(settings.structure, smooth_share=1.0)),
+        "without sparsity": replace(settings, sparsity=0.0),
+        "without Laplacian": replace(settings, laplacian=0.0),
         "without geometric mapping": replace(settings, geometry_mapping=False),
         "paper's loss alone": replace(
             settings, primary=0.0, structure=StructureConfig(mask_upper_face=False, join_lips=False)
         ),
         "lips not joined": replace(settings, structure=replace(settings.structure, join_lips=False)),
+        "no primary terms": replace(settings, primary=0.0),
     }
 
 
