@@ -3,6 +3,12 @@
 As a Blender extension this module is the entry point; as a library start at :mod:`.pipeline`.
 """
 
+import os
+
+# PyTorch's OpenMP threads spin while they wait for each other. Where another program keeps a core busy, Blender itself
+# for one, that made a bake ten times slower than threads that sleep. Read once, when PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def register() -> None:
     """Called by Blender when the extension is enabled; loads no network and imports no torch."""
