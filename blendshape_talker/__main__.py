@@ -5,6 +5,7 @@ Errors are one line on standard error and exit status 1; progress goes to standa
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -155,4 +156,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    result = main()
+    if "bpy" in sys.modules:
+        # bpy 4.2 crashes while it shuts down after some exports; all files are whole by now
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(result)
+    sys.exit(result)
