@@ -31,25 +31,32 @@ _CORRECTIONS = 4
 
 @dataclass(frozen=True)
 class FlameModel:
-    """The parts of a FLAME model that an animated face needs (V = 5023).
+    """The parts of a FLAME model that an animated face needs (V = 5023, or fewer after :meth:`at`).
 
     template (V, 3) m; expression_directions (V, 3, E) m; jaw_directions (V, 3, 9): pose correctives of R(jaw) - I, row
-    by row; jaw_regressor (V,): weights of the jaw joint's position; jaw_weights (V,): share of the jaw's turn.
+    by row; jaw_weights (V,): share of the jaw's turn in skinning; joint (3,) m: where the jaw's joint rests;
+    joint_directions (3, E): how the expression moves it.
     """
 
     template: np.ndarray
     expression_directions: np.ndarray
     jaw_directions: np.ndarray
-    jaw_regressor: np.ndarray
     jaw_weights: np.ndarray
+    joint: np.ndarray
+    joint_directions: np.ndarray
+
+    def at(self, vertices: np.ndarray) -> "FlameModel":
+        """The same model of some of its vertices, in single precision: enough for a fit to hundredths of a mm."""
+        parts = (self.template, self.expression_directions, self.jaw_directions, self.jaw_weights)
+        kept = [np.ascontiguousarray(part[vertices], np.float32) for part in parts]
+        return FlameModel(*kept, self.joint.astype(np.float32), self.joint_directions.astype(np.float32))
 
     def vertices(self, expression: np.ndarray, jaw_pose: np.ndarray) -> np.ndarray:
         """Exact model: expression (T, E), jaw_pose (T, 3) axis-angle in radians -> (T, V, 3) metres."""
-        turn = rotation_matrices(jaw_pose) - np.eye(3)
-        count = expression.shape[1]
-        directions = self.expression_directions.reshape(-1, count)
+        turn = (rotation_matrices(jaw_pose) - np.eye(3)).astype(self.template.dtype)
+        directions = self.expression_directions.reshape(-1, expression.shape[1])
         posed = self.template + (expression @ directions.T).reshape(len(expression), -1, 3)
-        joint = np.einsum("v,tvi->ti", self.jaw_regressor, posed)
+        joint = self.joint + expression @ self.joint_directions.T
         correctives = turn.reshape(len(turn), 9) @ self.jaw_directions.reshape(-1, 9).T
         posed = posed + correctives.reshape(posed.shape)
         swung = (posed - joint[:, None]) @ turn.transpose(0, 2, 1)
@@ -57,13 +64,12 @@ class FlameModel:
 
     def jacobian_at_rest(self) -> np.ndarray:
         """d vertices / d (expression, jaw_pose) at zero: (3 V, E + 3)."""
-        joint = self.jaw_regressor @ self.template
         jaw = []
         for axis in np.eye(3):
             generator = np.cross(axis, np.eye(3)).T  # dR / d theta along the axis: x -> axis cross x
-            swing = self.jaw_weights[:, None] * ((self.template - joint) @ generator.T)
+            swing = self.jaw_weights[:, None] * ((self.template - self.joint) @ generator.T)
             jaw.append((swing + self.jaw_directions @ generator.ravel()).ravel())
-        expression = self.expression_directions.reshape(3 * VERTEX_COUNT, -1)
+        expression = self.expression_directions.reshape(3 * len(self.template), -1)
         return np.concatenate([expression, np.stack(jaw, axis=1)], axis=1)
 
 
@@ -114,12 +120,14 @@ def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
             f"{path}: not FLAME's head model (v_template {template.shape}, shapedirs {directions.shape}, "
             f"posedirs {pose.shape}); name FLAME's generic_model file"
         )
+    expression = np.ascontiguousarray(directions[:, :, _SHAPE_COUNT:])
     return FlameModel(
         template=template,
-        expression_directions=np.ascontiguousarray(directions[:, :, _SHAPE_COUNT:]),
+        expression_directions=expression,
         jaw_directions=np.ascontiguousarray(pose[:, :, 9 * (_JAW - 1) : 9 * _JAW]),
-        jaw_regressor=regressor[_JAW],
         jaw_weights=weights[:, _JAW],
+        joint=regressor[_JAW] @ template,
+        joint_directions=np.tensordot(regressor[_JAW], expression, 1),
     )
 
 
@@ -130,43 +138,43 @@ class FlameFitter:
     """
 
     def __init__(self, model: FlameModel, mask: np.ndarray) -> None:
-        self.model = model
-        self._mask = np.repeat(np.asarray(mask, float), 3)
-        jacobian = model.jacobian_at_rest()
-        weighted = jacobian * self._mask[:, None]
+        self._vertices = np.flatnonzero(np.asarray(mask) > 0)
+        self._model = model.at(self._vertices)
+        self._weights = np.repeat(np.asarray(mask, float)[self._vertices], 3)
+        jacobian = self._model.jacobian_at_rest().astype(float)
+        weighted = jacobian * self._weights[:, None]
         normal = jacobian.T @ weighted
         normal += _RIDGE * np.diag(np.maximum(np.diag(normal), 1e-12 * np.trace(normal)))
-        self._solve = np.linalg.solve(normal, weighted.T)
+        self._solve = np.linalg.solve(normal, weighted.T).T.astype(np.float32)
 
     def fit_blendshapes(self, blendshapes: np.ndarray) -> np.ndarray:
         """First-order mapping of each blendshape (K, V, 3): (K, E + 3) expression and jaw pose per unit of weight."""
-        return blendshapes.reshape(len(blendshapes), -1) @ self._solve.T
+        return self._seen(blendshapes) @ self._solve
 
     def fit(self, weights: np.ndarray, blendshapes: np.ndarray, block: int = 256) -> FlameParameters:
         """weights (T, K) and blendshapes (K, V, 3) -> parameters; the start is the shapes' own mapping."""
-        mapping = self.fit_blendshapes(blendshapes)
-        flat = blendshapes.reshape(len(blendshapes), -1).astype(float)
-        parameters, errors = [], []
+        mapping, shapes = self.fit_blendshapes(blendshapes), self._seen(blendshapes)
+        parameters, errors = [np.zeros((0, mapping.shape[1]), np.float32)], [np.zeros(0)]
         for start in range(0, len(weights), block):
-            part = weights[start : start + block].astype(float)
-            fitted, error = self._fit_block(part @ mapping, part @ flat)
+            part = weights[start : start + block].astype(np.float32)
+            fitted, error = self._fit_block(part @ mapping, part @ shapes)
             parameters.append(fitted)
             errors.append(error)
-        joined = np.concatenate(parameters) if parameters else np.zeros((0, mapping.shape[1]))
-        error_mm = np.concatenate(errors) if errors else np.zeros(0)
-        return FlameParameters(joined[:, :-3].astype(np.float32), joined[:, -3:].astype(np.float32), error_mm)
+        joined = np.concatenate(parameters)
+        return FlameParameters(joined[:, :-3], joined[:, -3:], np.concatenate(errors))
+
+    def _seen(self, blendshapes: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(blendshapes[:, self._vertices], np.float32).reshape(len(blendshapes), -1)
 
     def _fit_block(self, solution: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        template = self.model.template.ravel()
-        residual = target
         for _ in range(_CORRECTIONS):
-            reached = self.model.vertices(solution[:, :-3], solution[:, -3:]).reshape(len(target), -1) - template
-            residual = target - reached
-            solution = solution + residual @ self._solve.T
-        reached = self.model.vertices(solution[:, :-3], solution[:, -3:]).reshape(len(target), -1) - template
-        residual = target - reached
-        squared = (residual**2 * self._mask).sum(1) / self._mask.sum() * 3
+            solution = solution + self._residual(solution, target) @ self._solve
+        squared = (self._residual(solution, target) ** 2 * self._weights).sum(1) / self._weights.sum() * 3
         return solution, 1000 * np.sqrt(squared)
+
+    def _residual(self, solution: np.ndarray, target: np.ndarray) -> np.ndarray:
+        reached = self._model.vertices(solution[:, :-3], solution[:, -3:]) - self._model.template
+        return target - reached.reshape(len(target), -1)
 
 
 def save_parameters(path: str | os.PathLike[str], parameters: FlameParameters, fps: float) -> Path:
