@@ -143,8 +143,8 @@ class Talker:
         stop = cancelled or (lambda: False)
 
         def stage(start: float, end: float, message: str) -> ProgressCallback:
-            def inner(fraction: float, detail: str = "") -> None:
-                report(start + (end - start) * fraction, detail or message)
+            def inner(fraction: float, _detail: str = "") -> None:
+                report(start + (end - start) * fraction, message)
 
             report(start, message)
             return inner

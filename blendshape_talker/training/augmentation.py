@@ -5,6 +5,8 @@ from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from .synthesis import SAMPLE_RATE
 
+VERSION = 2  # raise it when the same numbers give other sound: features cached before are then refused
+
 
 def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random mixture of the functions below on ``samples`` (N,) float at 16 kHz; same length, float32, within ±1.

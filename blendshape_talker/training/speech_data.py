@@ -20,7 +20,7 @@ from ..errors import TalkerError
 from ..flame import VERTEX_COUNT, Head
 from ..speech import FPS, features_of
 from ..whisper import WhisperEncoder
-from .augmentation import augment, coughs
+from .augmentation import VERSION, augment, coughs
 from .vocaset import SpeechSequence
 
 Progress = Callable[[float, str], None]
@@ -191,7 +191,8 @@ def prepare(
     """
     content = "".join(f"{sequence.name} {sequence.frames} {sequence.voice} {sequence.text}" for sequence in sequences)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    cache = FeatureCache(folder, {"corpus": digest, "encoder": encoder.config.layers, "seed": seed})
+    made_with = {"augmentation": VERSION, "corpus": digest, "encoder": encoder.config.layers, "seed": seed}
+    cache = FeatureCache(folder, made_with)
     used = [sequence for sequence in sequences if sequence.split in ("train", "val")]
     examples = []
     for number, sequence in enumerate(used):

@@ -301,7 +301,6 @@ class _Trainer:
     @torch.no_grad()
     def _start_encoders(self) -> None:
         """Patches start as low cosines, the shortcut as the best linear reading of them, the branch at zero output."""
-        count = self.network.config.speech_count
         speech_shapes, expression_shapes = self.shapes()
         for kind, domain in self.domains.items():
             if kind == "speech":
@@ -312,7 +311,6 @@ class _Trainer:
                 first = _least_squares(self.expression_target, expression_shapes, self.whole)
                 rest = domain.basis - torch.tensordot(first, expression_shapes, 1)
                 wanted = torch.cat([_least_squares(rest, speech_shapes, self.whole), first], dim=1)
-            assert wanted.shape[1] == self.network.config.shape_count and count
             _start_encoder(self.network.encoder(kind), domain, wanted)
 
 
