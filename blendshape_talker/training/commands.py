@@ -42,15 +42,18 @@ def _add_geometry(corpora) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="folder with ict_facekit.npz, flame_topology.npz")
     parser.add_argument("--out", required=True, metavar="facs.npz", help="shapes and identities for the other corpora")
     parser.add_argument("--head", metavar="head.npz", help="also write the canonical head and geometry map")
+    parser.add_argument("--picture", metavar="F.png", help="also draw the bundled geometry map with a few shapes")
     parser.set_defaults(run=_geometry)
 
 
 def _geometry(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import geometry, head
+    from . import geometry, head, plots
 
     geometry.make_facs(arguments.data, arguments.out, progress=progress)
     if arguments.head:
         head.make_head(arguments.out, arguments.head, progress=progress)
+    if arguments.picture:
+        plots.plot_geometry_map(arguments.out, arguments.picture)
 
 
 # ---- speech corpus ------------------------------------------------------------------------------------------------
