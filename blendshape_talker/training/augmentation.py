@@ -5,7 +5,7 @@ from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from .synthesis import SAMPLE_RATE
 
-VERSION = 2  # raise it when the same numbers give other sound: features cached before are then refused
+VERSION = 3  # raise it when the same numbers give other sound: features cached before are then refused
 
 
 def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -20,15 +20,15 @@ def augment(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         wave = equalise(wave, rng)
     if rng.random() < 0.3:
-        wave = reverberate(wave, rng.uniform(0.1, 1.2), rng)
+        wave = reverberate(wave, rng.uniform(0.1, 1.3), rng)
     if rng.random() < 0.15:
         wave = telephone(wave)
     if rng.random() < 0.55:
-        wave = add_noise(wave, rng.uniform(3.0, 40.0), rng)
+        wave = add_noise(wave, rng.uniform(0.0, 38.0), rng)
+    if rng.random() < 0.3:
+        wave = add_sound(wave, notes(len(wave), rng), rng.uniform(-4.0, 22.0))
     if rng.random() < 0.25:
-        wave = add_sound(wave, notes(len(wave), rng), rng.uniform(-2.0, 25.0))
-    if rng.random() < 0.2:
-        wave = add_sound(wave, murmur(wave, rng), rng.uniform(3.0, 25.0))
+        wave = add_sound(wave, murmur(wave, rng), rng.uniform(0.0, 22.0))
     return set_level(wave, rng.uniform(-20.0, -1.0))
 
 
@@ -141,7 +141,7 @@ def reverberate(samples: np.ndarray, seconds: float, rng: np.random.Generator) -
     clock = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     response = rng.normal(size=len(clock)) * 10 ** (-3 * clock / seconds)
     response[: int(0.004 * SAMPLE_RATE)] = 0.0
-    response *= rng.uniform(0.1, 0.8) / (np.linalg.norm(response) + 1e-12)
+    response *= rng.uniform(0.1, 1.0) / (np.linalg.norm(response) + 1e-12)
     return samples + fftconvolve(samples, response)[: len(samples)]
 
 

@@ -7,6 +7,7 @@ packages that the extension itself does not.
 import argparse
 
 from ..console import Progress
+from ..errors import TalkerError
 
 
 def add_commands(commands) -> None:
@@ -69,7 +70,7 @@ def _add_speech_corpus(corpora) -> None:
     parser.add_argument("--geometry", required=True, metavar="facs.npz", help="the file of `corpus geometry`")
     parser.add_argument("--ljspeech", metavar="DIR", help="LJ Speech clips (FLAC or WAV) with transcripts.tsv")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    parser.add_argument("--hours", type=float, default=2.0, help="speech to make, recordings included (default 2)")
+    parser.add_argument("--hours", type=float, default=3.0, help="speech to make, recordings included (default 3)")
     parser.add_argument(
         "--layout",
         choices=("curves", "vocaset", "faceformer"),
@@ -191,13 +192,29 @@ def _add_evaluate_speech(subjects) -> None:
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="sequences to measure (test)")
     parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    trained = parser.add_argument_group("networks that are trained here, for a comparison")
+    which = trained.add_mutually_exclusive_group()
+    which.add_argument("--ablations", action="store_const", dest="variants", const="ablations", help="without a part")
+    which.add_argument("--sizes", action="store_const", dest="variants", const="sizes", help="larger and smaller ones")
+    trained.add_argument("--cache", metavar="DIR", help="features of `train speech`")
+    trained.add_argument("--work", metavar="DIR", help="folder for the networks; finished ones in it are kept")
+    trained.add_argument("--variant-steps", type=int, default=350, metavar="N", help="training steps of each (350)")
+    trained.add_argument("--whisper", metavar="F.npz", help="Whisper base's encoder: --sizes with more layers of it")
     parser.set_defaults(run=_evaluate_speech)
 
 
 def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import evaluate_speech
+    from . import evaluate_speech, speech_ablations
 
-    table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    if arguments.variants:
+        if not (arguments.cache and arguments.work):
+            raise TalkerError("--ablations and --sizes train networks: name --cache and --work for their files")
+        table = speech_ablations.run(
+            arguments.corpus, arguments.work, arguments.cache, arguments.variant_steps, arguments.variants,
+            arguments.whisper, arguments.json, progress,
+        )  # fmt: skip
+    else:
+        table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
     progress.close()
     print(table)
 

@@ -122,12 +122,12 @@ def _gap(lips: np.ndarray, head: Head) -> np.ndarray:
     return 1000 * (np.linalg.norm(apart, axis=1) - np.linalg.norm(neutral))
 
 
-def table(figures: Mapping[str, Mapping[str, float | None]]) -> str:
+def table(figures: Mapping[str, Mapping[str, float | None]], columns: Mapping[str, str] = COLUMNS) -> str:
     """The figures as text, one line per speaker."""
-    lines = [[""] + list(COLUMNS.values())]
+    lines = [["", *columns.values()]]
     for speaker, values in figures.items():
         cells = []
-        for name in COLUMNS:
+        for name in columns:
             value = values[name]
             cells.append("-" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}")
         lines.append([speaker, *cells])

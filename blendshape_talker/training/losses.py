@@ -40,6 +40,32 @@ def contact_weight(gap: "torch.Tensor", opening: "torch.Tensor", extra: float) -
     return 1 + extra * (1 - (share - 0.1) / 0.15).clamp(0, 1)
 
 
+def false_closure(gap: "torch.Tensor", wanted: "torch.Tensor", opening: "torch.Tensor") -> "torch.Tensor":
+    """How far (mm, mean over frames) the lips come together where they should stay apart.
+
+    gap, wanted (B,T) in mm; opening (B,1) as in :func:`contact_weight`. Nothing where the target is closed or the lips
+    are at least as open as the target or 18 % of the opening. Doubt between [b] and [v] costs on both sides with it:
+    otherwise the weight on contact makes closing the cheaper answer whenever noise hides the phone.
+    """
+    edge = wanted.minimum(0.18 * opening)
+    return ((edge - gap).clamp(min=0) * (wanted > 0.15 * opening)).mean()
+
+
+def context_weight(target: "torch.Tensor", strength: float, reach: int = 6) -> "torch.Tensor":
+    """Phonetic-context weight per frame (B,T), mean 1: frames around which the face changes fast count more.
+
+    After Kim & Kim 2025 (phonetic context-dependent visemes). target (B,T,K): coefficients on a basis in mm; the speed
+    is averaged over ``reach`` frames on both sides and divided by the take's mean; ``strength`` 0 weighs all alike.
+    """
+    from torch.nn import functional
+
+    speed = target.diff(dim=1, prepend=target[:, :1]).square().sum(-1).sqrt()
+    around = functional.avg_pool1d(speed[:, None], 2 * reach + 1, 1, reach, count_include_pad=False)[:, 0]
+    relative = around / around.mean(dim=1, keepdim=True).clamp(min=1e-3)
+    weight = 1 + strength * relative
+    return weight / weight.mean(dim=1, keepdim=True)
+
+
 def liveliness(predicted: "torch.Tensor", target: "torch.Tensor", window: int = 30) -> "torch.Tensor":
     """How far the predicted motion is from being as quick as the target's, whatever its exact timing.
 

@@ -79,7 +79,7 @@ def make_speech_corpus(
     geometry: str | os.PathLike[str],
     out: str | os.PathLike[str],
     ljspeech: str | os.PathLike[str] | None = None,
-    hours: float = 2.0,
+    hours: float = 3.0,
     layout: str = "curves",
     seed: int = 0,
     processes: int = 2,

@@ -31,8 +31,9 @@ class TrainingSettings:
     """What a training run depends on besides the corpus; equal settings and corpus give equal weights on one machine.
 
     The weights multiply losses in mm (per frame step for velocity and liveliness). ``contact``: extra weight of
-    frames in which the lips touch. ``average_style``: share of examples shown with the average style instead of their
-    speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
+    frames in which the lips touch; ``parted``: of closing them where they should not touch; ``context``: of frames
+    around which the face changes fast. ``average_style``: share of examples shown with the average style instead of
+    their speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
     """
 
     steps: int = 1400
@@ -42,15 +43,19 @@ class TrainingSettings:
     seed: int = 0
     width: int = SpeechConfig.width
     layers: int = SpeechConfig.layers
+    frame_reach: int = SpeechConfig.frame_reach
+    audio_reach: int = SpeechConfig.audio_reach
     basis_size: int = 40
-    copies: int = 1
-    recorded_copies: int = 3
+    copies: int = 2
+    recorded_copies: int = 6
     average_style: float = 0.3
     position: float = 1.0
     gap: float = 0.6
     velocity: float = 2.0
     liveliness: float = 1.0
     contact: float = 4.0
+    parted: float = 1.0
+    context: float = 0.5
 
 
 class MouthLoss:
@@ -84,6 +89,7 @@ class MouthLoss:
         middle = wanted[..., self._middle]
         opening = middle.quantile(0.95, dim=1, keepdim=True).clamp(min=4)
         weight = losses.contact_weight(middle, opening, settings.contact)
+        weight = weight * losses.context_weight(target, settings.context)
         weight = weight / weight.mean()
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
@@ -92,6 +98,7 @@ class MouthLoss:
             "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
             "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
             "liveliness": settings.liveliness * losses.liveliness(gap, wanted),
+            "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
         }
 
 
@@ -102,11 +109,12 @@ def train(
     settings: TrainingSettings | None = None,
     progress: Progress | None = None,
     report_every: int = 100,
+    encoder: WhisperEncoder | None = None,
 ) -> Path:
     """Train on a corpus of ``corpus speech`` (or VOCASET's files) and write ``out`` (speech.npz).
 
     Beside it: ``speech.training`` to go on from after an interruption (also with more steps), ``speech.json`` with the
-    losses, ``speech.png`` with their curves. Features are kept in ``cache``.
+    losses, ``speech.png`` with their curves. Features are kept in ``cache``. ``encoder``: another one than the bundled.
     """
     import torch
 
@@ -118,12 +126,16 @@ def train(
     sequences = read_corpus(corpus)
     basis = fit_basis(sequences, vertex_weights(load_head()), settings.basis_size, settings.seed)
     copies = (settings.copies, settings.recorded_copies)
-    examples = prepare(sequences, basis, WhisperEncoder.load(), cache, *copies, settings.seed, progress)
+    encoder = encoder or WhisperEncoder.load()
+    examples = prepare(sequences, basis, encoder, cache, *copies, settings.seed, progress)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
     styles = ("average", *speakers)
-    config = SpeechConfig(len(basis.shapes), styles, width=settings.width, layers=settings.layers)
+    config = SpeechConfig(
+        len(basis.shapes), styles, encoder.config.width, settings.width, layers=settings.layers,
+        frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
+    )  # fmt: skip
     batches = Windows(training, config.styles, settings.seconds, settings.seed)
     minutes = sum(example.seconds for example in training) / 60
     logger.info("%d examples, %.0f minutes, %d speakers", len(training), minutes, len(speakers))

@@ -46,3 +46,23 @@ def test_lip_vertex_error_in_both_units():
     millimetres, squared = losses.lip_vertex_error(predicted, target)
     assert millimetres == pytest.approx(3.0)
     assert squared == pytest.approx((25e-6 + 1e-6) / 2 * 1e5)
+
+
+def test_false_closures_cost_and_true_ones_do_not():
+    opening = torch.tensor([[10.0]])
+    wanted = torch.tensor([[0.2, 1.6, 6.0]])
+    assert losses.false_closure(wanted, wanted, opening) == 0
+    assert losses.false_closure(torch.tensor([[0.0, 1.6, 6.0]]), wanted, opening) == 0
+    assert losses.false_closure(torch.tensor([[9.0, 9.0, 3.0]]), wanted, opening) == 0
+    too_narrow = losses.false_closure(torch.tensor([[0.2, 1.0, 0.8]]), wanted, opening)
+    assert float(too_narrow) == pytest.approx((0.6 + 1.0) / 3)
+
+
+def test_context_weight_follows_the_motion():
+    target = torch.zeros(1, 120, 2)
+    target[0, 60:66, 0] = torch.linspace(0, 5, 6)
+    weight = losses.context_weight(target, strength=0.5)[0]
+    assert float(weight.mean()) == pytest.approx(1)
+    assert weight[62] > 3 * weight[10] and weight[115] == weight[10]
+    torch.testing.assert_close(losses.context_weight(target, strength=0.0), torch.ones(1, 120))
+    torch.testing.assert_close(losses.context_weight(0 * target, strength=0.5), torch.ones(1, 120))
