@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from . import pipeline
 from .console import Progress
@@ -24,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_animate(commands)
     _add_bake(commands)
     _add_flame(commands)
+    _add_contact_sheet(commands)
     try:
         from .training.commands import add_commands
     except ModuleNotFoundError as error:
@@ -83,25 +85,57 @@ def _add_bake(commands) -> None:
 
 def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
     pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
-    try:
+    with _needing_blender("bake"):
         from .blender import batch
-    except ModuleNotFoundError as error:
-        if error.name not in ("bpy", "mathutils"):
-            raise
-        raise TalkerError("bake needs Blender: pip install bpy==4.5.15 (Python 3.11) or run inside Blender") from None
-
-    def notify(line: str) -> None:
-        progress.close()
-        print(f"blendshape_talker: {line}", file=sys.stderr)
-
     written = batch.bake_to_files(
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
-        exports=arguments.export, preview=arguments.preview, progress=progress, notify=notify,
+        exports=arguments.export, preview=arguments.preview, progress=progress, notify=_notifier(progress),
     )  # fmt: skip
     progress.close()
     for path in written:
         print(path)
+
+
+@contextmanager
+def _needing_blender(command: str) -> Iterator[None]:
+    """Around imports from ``blender``: one line where there is no Blender."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("bpy", "mathutils"):
+            raise
+        raise TalkerError(
+            f"{command} needs Blender: pip install bpy==4.5.15 (Python 3.11) or run inside Blender"
+        ) from None
+
+
+def _notifier(progress: Progress) -> Callable[[str], None]:
+    def notify(line: str) -> None:
+        progress.close()
+        print(f"blendshape_talker: {line}", file=sys.stderr)
+
+    return notify
+
+
+def _add_contact_sheet(commands) -> None:
+    parser = commands.add_parser("contact-sheet", help="a picture of every blendshape, or of every emotion, in one PNG")
+    parser.add_argument("--out", required=True, metavar="F.png", help="file to write")
+    parser.add_argument("--emotions", action="store_true", help="show the emotions at intensity 1 instead")
+    parser.add_argument("--mesh", metavar="M", help="FLAME head: obj, ply, npz or the model's pkl (the demo head)")
+    parser.add_argument("--size", type=int, default=176, metavar="N", help="pixels a picture (176)")
+    parser.set_defaults(run=_contact_sheet)
+
+
+def _contact_sheet(arguments: argparse.Namespace, progress: Progress) -> None:
+    with _needing_blender("contact-sheet"):
+        from .blender import contact_sheet
+    path = contact_sheet.write_contact_sheet(
+        arguments.out, arguments.mesh, arguments.emotions, arguments.size,
+        progress=progress, notify=_notifier(progress),
+    )  # fmt: skip
+    progress.close()
+    print(path)
 
 
 def _add_flame(commands) -> None:

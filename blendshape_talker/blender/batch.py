@@ -1,10 +1,7 @@
 """A bake without a screen: a recording in, a .blend and exports out; what ``bake`` of the command line calls."""
 
-import logging
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bpy
@@ -14,7 +11,7 @@ from .. import pipeline
 from ..errors import TalkerError
 from . import bake, scene_io
 from .export import export_head, format_of
-from .outputs import whole_outputs
+from .outputs import silent, whole_outputs
 from .preview import render_preview
 
 _PREVIEW_SECONDS = 5.0
@@ -55,7 +52,7 @@ def bake_to_files(
     performance = bake.Performance(str(Path(audio).absolute()), emotion, intensity, blinks, seed, device)
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
-    with whole_outputs(targets) as temporary, _silent():
+    with whole_outputs(targets) as temporary, silent():
         context = bpy.context
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         context.scene.render.fps = max(1, round(fps))
@@ -112,22 +109,3 @@ def _refer_to_sound_from(folder: Path) -> None:
             sound.filepath = "//" + os.path.relpath(bpy.path.abspath(sound.filepath), folder).replace(os.sep, "/")
         except ValueError:  # another drive: stays absolute
             continue
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what Blender's operators print off standard output (that is for results) and glTF's log off the progress."""
-    gltf_log = logging.getLogger("glTFImporter")  # its exporter logs there too
-    gltf_log.disabled = True
-    sys.stdout.flush()
-    kept = os.dup(1)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 1)
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)
-        gltf_log.disabled = False

@@ -1,7 +1,9 @@
-"""Files that Blender's own operators write: made in a temporary folder, moved to their place when all are whole."""
+"""What Blender's own operators write: files, moved to their place when all are whole, and lines, kept to themselves."""
 
+import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,3 +51,22 @@ def _check(paths: Sequence[Path]) -> None:
             raise TalkerError(f"{path.parent}: no permission to write there; name another folder")
     if len(set(paths)) < len(paths):
         raise TalkerError("two outputs have the same name; give each its own")
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep what Blender's operators print off standard output (that is for results) and glTF's log off the progress."""
+    gltf_log = logging.getLogger("glTFImporter")  # its exporter logs there too
+    gltf_log.disabled = True
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
+        gltf_log.disabled = False

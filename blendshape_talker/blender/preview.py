@@ -20,7 +20,9 @@ from .scene_io import UPRIGHT, add_sound, place_on_canonical
 
 logger = logging.getLogger(__name__)
 
-_LOOK_AT = Vector((0.013, -0.016, -0.012))  # metres, Blender's axes; the head stands at the origin and looks along -y
+# Where the camera looks, m, Blender's axes, and its lens, mm; the head stands at the origin and looks along -y
+_HEAD = (Vector((0.013, -0.016, -0.012)), 112.0)
+_FACE = (Vector((0.012, -0.06, -0.008)), 185.0)
 _DISTANCE, _YAW, _HEIGHT = 0.95, math.radians(16.0), 0.015
 # Area lights: place, power in W, size in m, colour. Key from the front left, soft fill, two rims that cut the outline
 _LIGHTS = (
@@ -39,15 +41,30 @@ def render_still(
     target: bpy.types.Object, path: str | os.PathLike[str], frame: int, resolution: int = 512, samples: int = 24
 ) -> Path:
     """Write a PNG of ``target`` at ``frame`` of its animation, ``resolution`` pixels square."""
-    with whole_outputs([path]) as (temporary,), _studio(target, resolution, samples) as scene:
-        # an animation of one frame: a still render of a scene that is not the active one ignores its animation
-        scene.frame_start = scene.frame_end = frame
-        scene.render.image_settings.file_format = "PNG"
-        scene.render.filepath = str(temporary.parent / "frame_######")
-        bpy.ops.render.render(animation=True, scene=scene.name)
-        (made,) = temporary.parent.glob("frame_*.png")
+    with whole_outputs([path]) as (temporary,):
+        (made,) = render_stills(target, temporary.parent, (frame, frame), resolution, samples)
         made.rename(temporary)
     return Path(path)
+
+
+def render_stills(
+    target: bpy.types.Object,
+    folder: str | os.PathLike[str],
+    frames: tuple[int, int],
+    resolution: int = 512,
+    samples: int = 24,
+    close: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+) -> list[Path]:
+    """Write a PNG of ``target`` for every frame, first to last, into ``folder``; ``close``: the face fills it."""
+    with _studio(target, resolution, samples, _FACE if close else _HEAD) as scene:
+        # an animation even of one frame: a still render of a scene that is not the active one ignores its animation
+        scene.frame_start, scene.frame_end = frames
+        scene.render.image_settings.file_format = "PNG"
+        scene.render.filepath = str(Path(folder) / "frame_######")
+        with _reported(scene, "rendering the pictures", progress):
+            bpy.ops.render.render(animation=True, scene=scene.name)
+    return sorted(Path(folder).glob("frame_*.png"))
 
 
 def render_preview(
@@ -79,7 +96,7 @@ def render_preview(
             add_sound(scene, audio, first if audio_frame is None else audio_frame)
         _as_video(scene)
         scene.render.filepath = str(temporary)
-        with _reported(scene, progress):
+        with _reported(scene, "rendering the preview", progress):
             bpy.ops.render.render(animation=True, scene=scene.name)
     return Path(path)
 
@@ -96,7 +113,9 @@ def _as_video(scene: bpy.types.Scene) -> None:
 
 
 @contextmanager
-def _studio(target: bpy.types.Object, resolution: int, samples: int) -> Iterator[bpy.types.Scene]:
+def _studio(
+    target: bpy.types.Object, resolution: int, samples: int, view: tuple[Vector, float] = _HEAD
+) -> Iterator[bpy.types.Scene]:
     """A scene with a copy of ``target`` standing upright in metres, camera and lights on its face; removed on exit."""
     scene = bpy.data.scenes.new("Talker preview")
     made: list[bpy.types.ID] = []
@@ -114,7 +133,7 @@ def _studio(target: bpy.types.Object, resolution: int, samples: int) -> Iterator
             skin = appearance.plain_skin("Talker preview skin")
             made.append(skin)
             scene.view_layers[0].material_override = skin
-        made += _camera_and_lights(scene)
+        made += _camera_and_lights(scene, *view)
         made += _upper_teeth(scene, _mouth_offset(target))
         scene.world = world
         _background(world)
@@ -127,9 +146,9 @@ def _studio(target: bpy.types.Object, resolution: int, samples: int) -> Iterator
         bpy.data.batch_remove({*made, *materials, *(item.data for item in equipment), world})
 
 
-def _camera_and_lights(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+def _camera_and_lights(scene: bpy.types.Scene, look_at: Vector, lens: float) -> list[bpy.types.Object]:
     camera = bpy.data.cameras.new("Talker preview")
-    camera.lens, camera.clip_start = 112.0, 0.01
+    camera.lens, camera.clip_start = lens, 0.01
     made = [bpy.data.objects.new("Talker preview camera", camera)]
     made[0].location = (_DISTANCE * math.sin(_YAW), -_DISTANCE * math.cos(_YAW), _HEIGHT)
     for place, power, size, colour in _LIGHTS:
@@ -138,7 +157,7 @@ def _camera_and_lights(scene: bpy.types.Scene) -> list[bpy.types.Object]:
         made.append(bpy.data.objects.new("Talker preview light", light))
         made[-1].location = place
     for item in made:
-        direction = _LOOK_AT - item.location
+        direction = (look_at if item is made[0] else _HEAD[0]) - item.location
         item.matrix_world = Matrix.Translation(item.location) @ direction.to_track_quat("-Z", "Y").to_matrix().to_4x4()
         scene.collection.objects.link(item)
     scene.camera = made[0]
@@ -203,12 +222,12 @@ def _cycles(scene: bpy.types.Scene, resolution: int, samples: int) -> None:
 
 
 @contextmanager
-def _reported(scene: bpy.types.Scene, progress: Callable[[float, str], None] | None) -> Iterator[None]:
+def _reported(scene: bpy.types.Scene, message: str, progress: Callable[[float, str], None] | None) -> Iterator[None]:
     total = scene.frame_end - scene.frame_start + 1
 
     def after_frame(rendered: bpy.types.Scene, *_) -> None:
         done = rendered.frame_current - scene.frame_start + 1
-        progress(done / total, "rendering the preview")
+        progress(done / total, message)
 
     if progress is None:
         yield
