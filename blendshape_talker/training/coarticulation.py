@@ -35,8 +35,8 @@ _RATE = FRAME_RATE * _OVERSAMPLING
 CHANNELS = ("aperture", "jaw", "spread", "pucker", "funnel")
 _APERTURE, _JAW = 0, 1
 # Fall-off of dominance before and after a phone, seconds. Protrusion starts early (Cohen & Massaro; JALI's 120 ms).
-_BEFORE = np.array([0.050, 0.070, 0.090, 0.130, 0.120])
-_AFTER = np.array([0.055, 0.075, 0.080, 0.080, 0.070])
+_BEFORE = np.array([0.042, 0.059, 0.090, 0.130, 0.120])
+_AFTER = np.array([0.046, 0.063, 0.080, 0.080, 0.070])
 _FALL_OFF_EXPONENT = 1.5
 _PLATEAU = 0.5  # share of a phone, in its middle, in which its dominance is full
 

@@ -189,7 +189,7 @@ def test_the_jaw_follows_the_voice_within_a_take():
     samples[int(phones[3].start * 16000) : int(phones[3].end * 16000)] *= 0.15
     gap = LIPS.gap(mouth_curves(phones, samples, LIPS))
     quiet, loud = during(gap, phones[3]).max(), during(gap, phones[1]).max()
-    assert quiet < 0.85 * loud
+    assert quiet < 0.87 * loud
     same = [mouth_curves(phones, level * samples, LIPS) for level in (1.0, 0.25)]
     np.testing.assert_allclose(*same, atol=1e-2)  # the recording's own level says nothing
 
