@@ -20,7 +20,8 @@ from . import checkpoint
 from .audio import HOP, SAMPLE_RATE, log_mel
 from .errors import Cancelled, TalkerError
 from .flame import VERTEX_COUNT
-from .whisper import FEATURE_RATE, MARGIN_SECONDS, WINDOW_SECONDS, WhisperEncoder, normalise, windows
+from .stream import STREAMING, STREAMING_REACH_SECONDS, TAIL_SAMPLES, SpeechStream
+from .whisper import FEATURE_RATE, OFFLINE, EncoderWindows, WhisperEncoder, normalise, peak_of, windows
 
 if TYPE_CHECKING:
     import torch
@@ -54,10 +55,18 @@ class SpeechConfig:
     period: int = FPS
 
     @property
+    def reach_seconds(self) -> float:
+        """Seconds of features on both sides of a frame that it can depend on.
+
+        The way through self-attention alone is one layer longer than the one that ends in cross-modal attention.
+        """
+        heard_last = (self.layers - 1) * self.frame_reach / FPS + self.audio_reach / 300
+        return max(self.layers * self.frame_reach / FPS, heard_last) + 2 / FEATURE_RATE
+
+    @property
     def margin_seconds(self) -> int:
         """Whole seconds of context on both sides after which nothing further away can matter."""
-        reach = self.layers * self.frame_reach / FPS + self.audio_reach / 300 + 2 / FEATURE_RATE
-        return int(np.ceil(reach))
+        return int(np.ceil(self.reach_seconds))
 
 
 def build_network(config: SpeechConfig) -> "torch.nn.Module":
@@ -164,18 +173,32 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
     return SpeechNetwork()
 
 
+def padded(samples: np.ndarray) -> np.ndarray:
+    """Sound (N,) at 16 kHz and 0.1 s of silence, so that its features cover the last frame as well."""
+    return np.concatenate([samples, np.zeros(TAIL_SAMPLES, np.float32)])
+
+
+def level_of(samples: np.ndarray) -> float:
+    """How loud a recording (N,) at 16 kHz is, log10 power: the ``level`` of its features and streams."""
+    return peak_of(log_mel(padded(samples))[: max(1, len(samples) // HOP)])
+
+
 def features_of(
     encoder: WhisperEncoder,
     samples: np.ndarray,
     progress: Progress | None = None,
     cancelled: CancelTest | None = None,
     first_position: int = 0,
+    cut: EncoderWindows = OFFLINE,
+    level: float | None = None,
 ) -> np.ndarray:
-    """Encoder features (A,512) of a whole recording (N,) at 16 kHz, covering its last frame as well."""
-    tail = np.zeros(SAMPLE_RATE // 10, np.float32)
-    mel = log_mel(np.concatenate([samples, tail]))
-    loud = mel[: max(1, len(samples) // HOP)]
-    return encoder.encode(normalise(mel, loud), progress, cancelled, first_position=first_position)
+    """Encoder features (A,512) of a whole recording (N,) at 16 kHz, covering its last frame as well.
+
+    ``level`` stands in for the recording's own :func:`level_of`.
+    """
+    mel = log_mel(padded(samples))
+    peak = peak_of(mel[: max(1, len(samples) // HOP)]) if level is None else level
+    return encoder.encode(normalise(mel, peak), progress, cancelled, cut, first_position)
 
 
 class SpeechModel:
@@ -212,7 +235,7 @@ class SpeechModel:
     @property
     def look_ahead_seconds(self) -> float:
         """Seconds of sound after a frame that can change it: what a stream would have to wait for."""
-        return WINDOW_SECONDS + MARGIN_SECONDS + self.config.margin_seconds
+        return OFFLINE.core + OFFLINE.ahead + self.config.reach_seconds + 0.02
 
     def coefficients(
         self,
@@ -220,11 +243,14 @@ class SpeechModel:
         style: str | None = None,
         progress: Progress | None = None,
         cancelled: CancelTest | None = None,
+        cut: EncoderWindows = OFFLINE,
+        level: float | None = None,
     ) -> np.ndarray:
         """Coefficients (T,K) float32 of ``basis``, T = round(seconds x 60), for sound (N,) at 16 kHz.
 
         Zero is the neutral face. ``style`` is one of ``config.styles``, the speakers' average if not given;
-        :class:`TalkerError` for another one. :class:`Cancelled` when ``cancelled()`` says so.
+        :class:`TalkerError` for another one. ``level`` stands in for the recording's own :func:`level_of`.
+        :class:`Cancelled` when ``cancelled()`` says so.
         """
         index = self._style_index(style)
 
@@ -232,7 +258,7 @@ class SpeechModel:
             if progress is not None:
                 progress(0.8 * fraction, message)
 
-        features = features_of(self._encoder, samples, listening, cancelled)
+        features = features_of(self._encoder, samples, listening, cancelled, cut=cut, level=level)
         frames = round(len(samples) / SAMPLE_RATE * FPS)
         return self.coefficients_of_features(features, frames, index, progress, cancelled)
 
@@ -245,22 +271,46 @@ class SpeechModel:
         cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """The same from encoder features (A,512); blocks with their full context, so their borders do not show."""
-        import torch
-
         result = np.empty((frames, self.config.coefficients), np.float32)
-        style = torch.tensor([style_index], device=self.device)
         margin = self.config.margin_seconds * FPS
-        for start, stop, first, last in windows(frames, BLOCK_SECONDS * FPS, margin):
+        for start, stop, first, last in windows(frames, BLOCK_SECONDS * FPS, margin, margin):
             if cancelled is not None and cancelled():
                 raise Cancelled
             audio_stop = -(-last * FEATURE_RATE // FPS) + FEATURE_RATE // 2
-            with torch.inference_mode():
-                audio = torch.from_numpy(features[first * FEATURE_RATE // FPS : audio_stop]).to(self.device)
-                output = self._network(audio[None], style, last - first)[0, start - first : stop - first]
-            result[start:stop] = output.cpu().numpy()
+            heard = features[first * FEATURE_RATE // FPS : audio_stop]
+            result[start:stop] = self._move(heard, last - first, style_index)[start - first : stop - first]
             if progress is not None:
                 progress(0.8 + 0.2 * stop / frames, "Moving the lips")
         return result
+
+    def stream(
+        self,
+        style: str | None = None,
+        cut: EncoderWindows = STREAMING,
+        reach_seconds: float = STREAMING_REACH_SECONDS,
+        level: float | None = None,
+    ) -> SpeechStream:
+        """Sound that is still coming: ``push`` samples, get the frames that are final, ``finish`` at the end.
+
+        ``reach_seconds`` of features after a frame are waited for, ``config.reach_seconds`` at most. With as much, and
+        with ``level`` the recording's :func:`level_of`, the frames are those of :meth:`coefficients` with this ``cut``.
+        """
+        index = self._style_index(style)
+
+        def move(features: np.ndarray, frames: int) -> np.ndarray:
+            return self._move(features, frames, index)
+
+        size, most = (self.config.coefficients, FPS), self.config.reach_seconds
+        return SpeechStream(self._encoder, move, size, min(reach_seconds, most), most, cut, level)
+
+    def _move(self, features: np.ndarray, frames: int, style_index: int) -> np.ndarray:
+        """Coefficients (frames,K) of one block: features (A,512) that begin at a whole second."""
+        import torch
+
+        with torch.inference_mode():
+            style = torch.tensor([style_index], device=self.device)
+            audio = torch.from_numpy(features).to(self.device)
+            return self._network(audio[None], style, frames)[0].cpu().numpy()
 
     def _style_index(self, style: str | None) -> int:
         if style is None:

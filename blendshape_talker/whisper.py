@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 KIND = "whisper encoder"
 FEATURE_RATE = 50
-WINDOW_SECONDS = 8
-MARGIN_SECONDS = 1
 _LOUD_LOG_POWER = 1.2
 _LARGEST_GAIN = 4.0
 _DYNAMIC_RANGE = 8.0
@@ -42,25 +40,59 @@ class WhisperConfig:
     layers: int = 4
 
 
-def normalise(log_mel: np.ndarray, loudness_from: np.ndarray | None = None) -> np.ndarray:
-    """Bring a whole recording's log-mel (T,80) to Whisper's input range; the same gain for all its windows.
+@dataclass(frozen=True)
+class EncoderWindows:
+    """How sound is cut for the encoder, in seconds: stretches of ``core``, each heard with ``past`` before it and
+    ``ahead`` after it. Multiples of 0.02 s, the last two may be zero; :class:`TalkerError` for anything else.
+    """
+
+    core: float = 8.0
+    past: float = 1.0
+    ahead: float = 1.0
+
+    def __post_init__(self) -> None:
+        seconds = (self.core, self.past, self.ahead)
+        if self.rows[0] < 1 or min(seconds) < 0 or not np.allclose(seconds, np.array(self.rows) / FEATURE_RATE):
+            raise TalkerError(f"encoder windows {seconds} s (core, past, ahead): choose multiples of 0.02 s")
+
+    @property
+    def rows(self) -> tuple[int, int, int]:
+        """Core, past and ahead in rows of features."""
+        return round(self.core * FEATURE_RATE), round(self.past * FEATURE_RATE), round(self.ahead * FEATURE_RATE)
+
+
+OFFLINE = EncoderWindows()
+
+
+def peak_of(log_mel: np.ndarray) -> float:
+    """How loud a recording is: the 99th percentile over log-mel frames (T,80) of their strongest bands, log10 power;
+    a click or a short cough does not move it.
+    """
+    return float(np.percentile(log_mel.max(axis=1), 99))
+
+
+def normalise(log_mel: np.ndarray, peak: float | None = None) -> np.ndarray:
+    """Bring log-mel (T,80) to Whisper's input range; the same gain for all windows of a recording.
 
     As in Whisper the quietest 80 dB below the peak are cut off and (x + 4) / 4 taken. Ours: the recording is first
-    brought to one loudness (by at most 40 dB), measured by the 99th percentile of the frames' strongest bands, which
-    a click or a cough does not move; ``loudness_from`` (S,80) names the frames to measure, all if not given.
+    brought to one loudness, by at most 40 dB. ``peak`` is the recording's :func:`peak_of`, measured here if not given.
     """
-    measured = log_mel if loudness_from is None else loudness_from
-    peak = float(np.percentile(measured.max(axis=1), 99))
+    peak = peak_of(log_mel) if peak is None else peak
     gain = float(np.clip(_LOUD_LOG_POWER - peak, -_LARGEST_GAIN, _LARGEST_GAIN))
     return ((np.clip(log_mel, peak - _DYNAMIC_RANGE, peak + 1) + (gain + 4)) / 4).astype(np.float32)
 
 
-def windows(frames: int, core: int, margin: int) -> list[tuple[int, int, int, int]]:
+def windows(frames: int, core: int, past: int, ahead: int) -> list[tuple[int, int, int, int]]:
     """Cut ``frames`` into stretches of ``core``: (start, stop, first, last), to be computed from frames first..last."""
     return [
-        (start, min(start + core, frames), max(start - margin, 0), min(start + core + margin, frames))
+        (start, min(start + core, frames), max(start - past, 0), min(start + core + ahead, frames))
         for start in range(0, frames, core)
     ]
+
+
+def even(log_mel: np.ndarray) -> np.ndarray:
+    """Log-mel with its last row (T,80) repeated if T is odd: two rows make one of features."""
+    return np.concatenate([log_mel, log_mel[-1:]]) if len(log_mel) % 2 else log_mel
 
 
 def _layers(config: WhisperConfig) -> "torch.nn.ModuleDict":
@@ -154,35 +186,34 @@ class WhisperEncoder:
         log_mel: np.ndarray,
         progress: Progress | None = None,
         cancelled: CancelTest | None = None,
-        window_seconds: float = WINDOW_SECONDS,
-        margin_seconds: float = MARGIN_SECONDS,
+        cut: EncoderWindows = OFFLINE,
         first_position: int = 0,
     ) -> np.ndarray:
-        """Features (ceil(T / 2), 512) float32 of normalised log-mel (T,80), computed in windows with margins on both
-        sides.
+        """Features (ceil(T / 2), 512) float32 of normalised log-mel (T,80), computed in windows.
 
-        Look-ahead for streaming: one window and one margin. ``progress`` gets a fraction and a message after each
-        window; ``first_position``: row of Whisper's positional table that the windows begin at; training varies it,
-        so that nothing depends on where in a window a sound happens to lie. :class:`Cancelled` when ``cancelled()``
-        says so.
+        ``progress`` gets a fraction and a message after each window; ``first_position``: row of Whisper's positional
+        table that the windows begin at; training varies it, so that nothing depends on where in a window a sound
+        happens to lie. :class:`Cancelled` when ``cancelled()`` says so.
         """
-        import torch
-
-        if len(log_mel) % 2:
-            log_mel = np.concatenate([log_mel, log_mel[-1:]])
+        log_mel = even(log_mel)
         count = len(log_mel) // 2
         features = np.empty((count, self.config.width), np.float32)
-        core, margin = round(window_seconds * FEATURE_RATE), round(margin_seconds * FEATURE_RATE)
-        for start, stop, first, last in windows(count, core, margin):
+        for start, stop, first, last in windows(count, *cut.rows):
             if cancelled is not None and cancelled():
                 raise Cancelled
-            with torch.inference_mode():
-                mel = torch.from_numpy(log_mel[2 * first : 2 * last]).to(self.device)
-                output = self._forward(mel[None], first_position)[0, start - first : stop - first]
-            features[start:stop] = output.cpu().numpy()
+            output = self.encode_window(log_mel[2 * first : 2 * last], first_position)
+            features[start:stop] = output[start - first : stop - first]
             if progress is not None:
                 progress(stop / count, "Listening")
         return features
+
+    def encode_window(self, log_mel: np.ndarray, first_position: int = 0) -> np.ndarray:
+        """Features (T / 2, 512) of normalised log-mel (T,80), T even, as one window: cost grows with T squared."""
+        import torch
+
+        with torch.inference_mode():
+            mel = torch.from_numpy(log_mel).to(self.device)
+            return self._forward(mel[None], first_position)[0].cpu().numpy()
 
     def _forward(self, mel: "torch.Tensor", first_position: int) -> "torch.Tensor":
         """(B,T,80) to (B,T/2,512): output of the last kept layer, without the original's final normalisation."""

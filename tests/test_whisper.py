@@ -108,7 +108,7 @@ def test_bundled_encoder_is_small_and_int8():
 
 def test_windows_agree_with_the_whole(speech_like):
     encoder = whisper.WhisperEncoder.load()
-    whole = encoder.encode(speech_like, window_seconds=60)
+    whole = encoder.encode(speech_like, cut=whisper.EncoderWindows(60))
     parts = encoder.encode(speech_like)
     assert parts.shape == whole.shape == (700, 512)
     # positions differ between windows, so that they cannot be equal; what was said must be
@@ -121,7 +121,7 @@ def test_windows_agree_with_the_whole(speech_like):
 
 
 def test_windows_cover_everything_once():
-    spans = whisper.windows(1234, 500, 50)
+    spans = whisper.windows(1234, 500, 50, 50)
     assert [(start, stop) for start, stop, _, _ in spans] == [(0, 500), (500, 1000), (1000, 1234)]
     assert [(first, last) for _, _, first, last in spans] == [(0, 550), (450, 1050), (950, 1234)]
 
