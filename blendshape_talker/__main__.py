@@ -43,7 +43,7 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
     parser.add_argument("--device", choices=pipeline.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
-    parser.add_argument("--seed", type=int, default=0, help="of the expression's living variation (0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
 
 
 def _add_animate(commands) -> None:

@@ -154,3 +154,22 @@ def test_gap_of_a_blendshape_is_the_vertical_distance_it_opens():
     shapes = np.zeros((1, 5023, 3), np.float32)
     shapes[0, 3546, 1], shapes[0, 3504, 1] = 0.001, -0.002
     np.testing.assert_allclose(pipeline.lip_gap_per_weight(shapes), [0.003])
+
+
+def test_another_take_opens_the_mouth_otherwise_and_closes_it_as_well(talker, happy):
+    opened = pipeline.lip_gap_per_weight(happy.blendshapes[: happy.speech_count])
+    first = happy.speech_weights @ opened
+    other = talker.animate(DEMO, "happy", 1.0, fps=60, seed=7)
+    second = other.speech_weights @ opened
+    limit = np.percentile(first, 95)
+    assert np.abs(second - first).max() > 0.05 * limit
+    assert np.corrcoef(first, second)[0, 1] > 0.95
+    assert second[first < 0.05 * limit].max() < 0.07 * limit
+
+
+def test_take_zero_changes_nothing_and_takes_do_not_depend_on_the_length():
+    np.testing.assert_array_equal(pipeline.take_gain(50, 0), 1)
+    short, long = pipeline.take_gain(100, -3), pipeline.take_gain(500, -3)
+    np.testing.assert_array_equal(short, long[:100])
+    assert 0.75 <= long.min() < 0.95 and 1.05 < long.max() <= 1.25
+    assert np.abs(np.diff(long)).max() < 0.03
