@@ -149,6 +149,7 @@ def train(
     first, history = _resume(state_file, settings, network, average, optimiser)
     began = time.monotonic()
     sums: dict[str, float] = {}
+    summed = 0
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings.steps)
@@ -166,15 +167,15 @@ def train(
 
         for name, value in {"total": total, **terms}.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
+        summed += 1
         if progress is not None:
             left = (time.monotonic() - began) / (step - first + 1) * (settings.steps - step - 1)
             message = f"step {step + 1}, loss {float(total.detach()):.3f}, {left / 60:.0f} min left"
             progress((step + 1) / settings.steps, message)
         if (step + 1) % report_every == 0 or step + 1 == settings.steps:
-            since = min(report_every, step + 1 - first)
-            entry = {name: value / since for name, value in sums.items()}
+            entry = {name: value / summed for name, value in sums.items()}
             history.append({"step": step + 1, **entry, **validate(average, validation, loss_of)})
-            sums = {}
+            sums, summed = {}, 0
             logger.info("%s", json.dumps(history[-1]))
             weights = {name: value.numpy() for name, value in average.state_dict().items()}
             save_weights(out, config, weights, basis.shapes)
@@ -260,7 +261,7 @@ def _write_history(out: Path, settings: TrainingSettings, history: list[dict[str
     FigureCanvasAgg(figure)
     terms, figures = figure.subplots(1, 2)
     steps = [entry["step"] for entry in history]
-    for name in ("total", "position", "gap", "velocity", "liveliness", "validation"):
+    for name in ("total", "position", "gap", "velocity", "liveliness", "parted", "validation"):
         if name in history[-1]:
             terms.plot(steps, [entry[name] for entry in history], label=name)
     terms.set(xlabel="step", ylabel="loss (mm)", yscale="log", title="Loss")
