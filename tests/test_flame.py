@@ -7,6 +7,7 @@ import pytest
 
 from blendshape_talker import checkpoint
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.expression import ExpressionLibrary
 from blendshape_talker.flame import (
     HEAD_KIND,
     IMAGE_SIZE,
@@ -24,6 +25,13 @@ BODY = 3931  # FLAME's order: the skin first, then the two eyeballs
 @pytest.fixture(scope="module")
 def head():
     return load_head()
+
+
+def there_and_back_mm(head, deltas: np.ndarray) -> float:
+    """Root mean square over frames and face vertices of what vertices -> image -> vertices loses."""
+    back = head.geometry_map.to_vertices(head.geometry_map.to_image(deltas))
+    error = 1e3 * np.linalg.norm(back - deltas, axis=-1)[:, head.face > 0]
+    return float(np.sqrt((error**2).mean()))
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +179,28 @@ def test_no_pixel_mixes_the_lips(head):
     with_upper, with_lower = np.isin(used, upper).any(-1), np.isin(used, lower).any(-1)
     assert with_upper.sum() > 15 and with_lower.sum() > 15
     assert not (with_upper & with_lower).any()
+    # along the whole lip line only the corners themselves, where the lips are one, share pixels
+    upper, lower = head.lip_pairs.T
+    mixed = used[np.isin(used, upper).any(-1) & np.isin(used, lower).any(-1)]
+    assert np.abs(head.vertices[mixed[mixed >= 0], 0]).min(initial=1.0) > 0.021
+
+
+def test_lips_lids_and_nostrils_get_more_pixels_than_their_area(head):
+    """Pixels a square millimetre, against the forehead and the face as a whole."""
+    corners = head.vertices[head.faces]
+    areas = 1e6 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    around = np.bincount(head.faces.ravel(), np.repeat(areas / 3, 3), VERTEX_COUNT)
+    pixels = np.bincount(head.pixel_vertices.ravel(), head.pixel_weights.ravel(), VERTEX_COUNT)
+    face = np.flatnonzero(head.face > 0)
+    tip = head.vertices[face[head.vertices[face, 2].argmax()]]
+    below = (head.vertices[:, 1] < tip[1] - 0.002) & (head.face > 0)
+    nostrils = np.flatnonzero(below & (np.linalg.norm(head.vertices - tip - [0, -0.008, -0.012], axis=1) < 0.015))
+
+    def density(region: np.ndarray) -> float:
+        return pixels[region].sum() / around[region].sum()
+
+    for region in (head.lips, head.eye_region, nostrils):
+        assert density(region) > 2 * density(face) > 2 * density(head.forehead)
 
 
 def test_there_and_back_loses_less_than_a_tenth_of_a_millimetre(head, jaw_drop):
@@ -181,9 +211,14 @@ def test_there_and_back_loses_less_than_a_tenth_of_a_millimetre(head, jaw_drop):
     brows = np.exp(-(((place[:, 1:2] - 0.04) / 0.015) ** 2)) * [0, 0.006, 0]
     deltas = np.stack([0.5 * jaw_drop, smile, brows]).astype(np.float32)
     back = head.geometry_map.to_vertices(head.geometry_map.to_image(deltas))
-    error = 1e3 * np.linalg.norm(back - deltas, axis=-1)[:, head.face > 0]
-    assert np.sqrt((error**2).mean()) < 0.1
+    assert there_and_back_mm(head, deltas) < 0.1
     assert (back[:, head.face == 0] == 0).all()
+
+
+def test_the_emotions_lose_less_than_a_tenth_of_a_millimetre_in_the_image(head):
+    library = ExpressionLibrary.load()
+    curves = np.concatenate([library.trajectory(emotion, np.arange(0, 4, 0.25)) for emotion in library.names])
+    assert there_and_back_mm(head, np.tensordot(curves, library.basis, 1)) < 0.1
 
 
 def test_the_map_is_one_matrix_there_and_its_normalised_transpose_back(head):
