@@ -36,7 +36,7 @@ class TrainingSettings:
     their speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
     """
 
-    steps: int = 1400
+    steps: int = 1800
     batch: int = 16
     seconds: float = 4.0
     rate: float = 1e-3
