@@ -234,8 +234,8 @@ class SpeechModel:
 
     @property
     def look_ahead_seconds(self) -> float:
-        """Seconds of sound after a frame that can change it: what a stream would have to wait for."""
-        return OFFLINE.core + OFFLINE.ahead + self.config.reach_seconds + 0.02
+        """Seconds of sound after a frame that can change it; a :meth:`stream` has shorter windows."""
+        return OFFLINE.look_ahead_seconds(self.config.reach_seconds)
 
     def coefficients(
         self,

@@ -85,8 +85,7 @@ class SpeechStream:
     @property
     def look_ahead_seconds(self) -> float:
         """Seconds of sound after a frame that can change it: when they have been pushed, the frame is out."""
-        # 2.5 ms for the half of the last spectrum's window, the rest because features lie 20 ms apart
-        return self._cut.core + self._cut.ahead + self._reach + 0.02
+        return self._cut.look_ahead_seconds(self._reach)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Take in new sound (N,) at 16 kHz, floats within -1..1; coefficients (T,K) of all frames that became final.

@@ -60,6 +60,12 @@ class EncoderWindows:
         """Core, past and ahead in rows of features."""
         return round(self.core * FEATURE_RATE), round(self.past * FEATURE_RATE), round(self.ahead * FEATURE_RATE)
 
+    def look_ahead_seconds(self, reach_seconds: float) -> float:
+        """Seconds of sound after a moment that can change what is computed from the features up to ``reach_seconds``
+        after it; the last 20 ms are the grid of the features and half a spectrum's window.
+        """
+        return self.core + self.ahead + reach_seconds + 1 / FEATURE_RATE
+
 
 OFFLINE = EncoderWindows()
 

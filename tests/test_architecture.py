@@ -40,8 +40,8 @@ ARROWS: dict[str, set[str]] = {
     "pipeline": {"audio", "flame", "speech", "fusion", "expression"},
     "blender": {"pipeline", "flame", "flame_model", "meshes", "expression", "job"},
     "training": {
-        *("console", "audio", "flame", "safe_pickle", "whisper", "meshes", "flame_model", "speech", "fusion"),
-        *("expression", "pipeline", "job"),
+        *("console", "audio", "flame", "safe_pickle", "whisper", "stream", "meshes", "flame_model", "speech"),
+        *("fusion", "expression", "pipeline", "job"),
     },
     "__init__": {"blender", "__main__"},
     "__main__": {"console", "pipeline", "flame", "flame_model", "meshes", "blender", "training"},

@@ -192,6 +192,7 @@ def _add_evaluate_speech(subjects) -> None:
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="sequences to measure (test)")
     parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.add_argument("--windows", action="store_true", help="only the encoder's windows, and streams, on recordings")
     trained = parser.add_argument_group("networks that are trained here, for a comparison")
     which = trained.add_mutually_exclusive_group()
     which.add_argument("--ablations", action="store_const", dest="variants", const="ablations", help="without a part")
@@ -204,9 +205,11 @@ def _add_evaluate_speech(subjects) -> None:
 
 
 def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import evaluate_speech, speech_ablations
+    from . import encoder_windows, evaluate_speech, speech_ablations
 
-    if arguments.variants:
+    if arguments.windows:
+        table = encoder_windows.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    elif arguments.variants:
         if not (arguments.cache and arguments.work):
             raise TalkerError("--ablations and --sizes train networks: name --cache and --work for their files")
         table = speech_ablations.run(

@@ -89,11 +89,12 @@ def evaluate(
             progress(number / len(sequences), f"Measuring {sequence.name}")
         coefficients = model.coefficients(sequence.samples())
         for tally in (tallies["all"], tallies.setdefault(sequence.subject, Tally())):
-            _measure(tally, model, sequence, coefficients, head)
+            measure(tally, model, sequence, coefficients, head)
     return {subject: tally.figures() for subject, tally in tallies.items()}
 
 
-def _measure(tally: Tally, model: SpeechModel, sequence: SpeechSequence, coefficients: np.ndarray, head: Head) -> None:
+def measure(tally: Tally, model: SpeechModel, sequence: SpeechSequence, coefficients: np.ndarray, head: Head) -> None:
+    """Add the figures of one take to a tally: ``coefficients`` (T,K) are the model's for its sound."""
     frames = min(len(coefficients), sequence.frames)
     chosen = np.concatenate([head.lips, [UPPER_LIP, LOWER_LIP]])
     lip_basis = model.basis[:, chosen].reshape(len(model.basis), -1)
