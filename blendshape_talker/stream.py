@@ -44,9 +44,11 @@ class RunningLevel:
     def level(self) -> float:
         """Log10 power; the floor of log-mel when nothing has been heard."""
         louder = np.cumsum(self._weights[::-1])[::-1]
+        if louder[0] == 0:
+            return float(self._EDGES[0])
         wanted = max(self._SHARE * louder[0], min(self._FEWEST, louder[0]))
-        bin_ = int(np.flatnonzero(louder >= wanted)[-1])
-        return float(self._EDGES[np.clip(bin_ - 1, 0, len(self._EDGES) - 1)])
+        loudest = int(np.flatnonzero(louder >= wanted)[-1])
+        return float(self._EDGES[max(loudest - 1, 0)])
 
 
 class SpeechStream:

@@ -52,7 +52,8 @@ class EncoderWindows:
 
     def __post_init__(self) -> None:
         seconds = (self.core, self.past, self.ahead)
-        if self.rows[0] < 1 or min(seconds) < 0 or not np.allclose(seconds, np.array(self.rows) / FEATURE_RATE):
+        rows = np.array(seconds) * FEATURE_RATE
+        if not np.isfinite(rows).all() or rows.min() < 0 or rows[0] < 0.5 or not np.allclose(rows, np.rint(rows)):
             raise TalkerError(f"encoder windows {seconds} s (core, past, ahead): choose multiples of 0.02 s")
 
     @property

@@ -78,7 +78,7 @@ def _time_loading(device: str, processes: int) -> dict[str, float]:
 
 
 def _time_animate(device: str, seconds: float) -> dict[str, float]:
-    """Seconds of the whole path and of the speech network alone, after one short run to warm up."""
+    """Seconds of the whole path and of the speech network alone, and of its stream, after one short run to warm up."""
     import soundfile
 
     from ..pipeline import Talker
@@ -98,12 +98,21 @@ def _time_animate(device: str, seconds: float) -> dict[str, float]:
     start = time.perf_counter()
     talker.speech_model.coefficients(samples)
     speech = time.perf_counter() - start
+    stream = talker.speech_model.stream()
+    blocks = []
+    for first in range(0, len(samples), SAMPLE_RATE // 10):
+        start = time.perf_counter()
+        stream.push(samples[first : first + SAMPLE_RATE // 10])
+        blocks.append(1000 * (time.perf_counter() - start))
     return {
         "recording_s": float(seconds),
         "animate_s": whole,
         "animate_times_realtime": seconds / whole,
         "speech_network_s": speech,
         "speech_network_frames_per_s": len(animation.times) / speech,
+        "stream_look_ahead_s": stream.look_ahead_seconds,
+        "stream_ms_per_0.1s_mean": float(np.mean(blocks)),
+        "stream_ms_per_0.1s_worst": max(blocks),
     }
 
 

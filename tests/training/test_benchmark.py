@@ -11,7 +11,7 @@ def test_figures_as_text_and_json(tmp_path):
     table = benchmark.run(tmp_path / "figures.json", seconds=1.0, faceformer_seconds=0.2, processes=1)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(table.splitlines()) == len(figures)
-    for name in ("loading_s", "animate_times_realtime", "speech_network_times_faceformer"):
+    for name in ("loading_s", "animate_times_realtime", "speech_network_times_faceformer", "stream_ms_per_0.1s_worst"):
         assert name in table and figures[name] > 0
 
 
