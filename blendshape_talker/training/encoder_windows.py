@@ -46,7 +46,7 @@ _COLUMNS = {
     "look_ahead_s": "look-ahead s",
     **{name: COLUMNS[name] for name in _KEPT},
     "difference_mm": "apart mm",
-    "cpu_ms": "CPU ms/s",
+    "cpu_ms": "ms CPU/s",
 }
 _LEVEL_COLUMNS = {"first_mm": "first 2 s: apart mm", "later_mm": "later: apart mm", "most_mm": "most mm"}
 _FIRST_FRAMES = 2 * FPS
@@ -63,7 +63,7 @@ def run(
     """Measure the bundled model, or the one in the folder ``weights``, with each of ``cuts`` and as a stream; two
     tables as text.
 
-    The first: ``apart mm`` is the root mean square difference of the lip gap to the first row's, ``CPU ms/s`` the
+    The first: ``apart mm`` is the root mean square difference of the lip gap to the first row's, ``ms CPU/s`` the
     processor time of encoder and network for a second of sound. The second: what a stream that finds the level by
     itself does otherwise than one that is given the recording's.
     """
