@@ -70,8 +70,10 @@ def test_bundled_model_has_unique_names_for_all_shapes(model):
 def test_no_two_blendshapes_are_nearly_equal(model):
     flat = model.blendshapes.reshape(len(model.blendshapes), -1)
     flat = flat / np.linalg.norm(flat, axis=1, keepdims=True)
-    for part in (flat[: model.speech_count], flat[model.speech_count :]):
-        assert np.abs(part @ part.T - np.eye(len(part))).max() < 0.95
+    alike = np.abs(flat @ flat.T - np.eye(len(flat)))
+    count = model.speech_count
+    assert max(alike[:count, :count].max(), alike[count:, count:].max()) < 0.92
+    assert alike[:count, count:].max() < 0.95  # a friendly speaker's smile and a smile have one shape
 
 
 def test_no_deformation_gives_exactly_no_weights(model, library):
@@ -145,10 +147,12 @@ def test_weights_lie_where_sliders_do_and_follow_intensity(model, library):
     for emotion in library.names:
         full = model.weights(library.trajectory(emotion, TIMES, 1.0, blinks=False), library.basis, "expression")
         half = model.weights(library.trajectory(emotion, TIMES, 0.5, blinks=False), library.basis, "expression")
-        assert np.abs(full).max() < 1.6, emotion
+        assert np.abs(full).max() < 1.05 and full.min() > -0.25, emotion
+        strong = model.weights(library.trajectory(emotion, TIMES, 1.5, blinks=False), library.basis, "expression")
+        assert np.abs(strong).max() < 1.6, emotion  # one and a half times an emotion may leave the sliders' range
         if emotion != "tired":  # whose lids are bounded
             np.testing.assert_allclose(half, 0.5 * full, atol=1e-4)
-    assert np.abs(model.weights(speech_like(library), library.basis, "speech")).max() < 1.6
+    assert np.abs(model.weights(speech_like(library), library.basis, "speech")).max() < 1.0
 
 
 def test_blocks_do_not_show(model, library):

@@ -18,9 +18,10 @@ from ..audio import load_recording
 from ..expression import ExpressionLibrary
 from ..files import whole_file
 from ..flame import LOWER_LIP, UPPER_LIP, Head, load_head
-from ..fusion import FusionModel
+from ..fusion import Domain, FusionModel
 from .expression_corpus import FPS
 from .fusion_data import LinearCorpus, LinearSequence, load_expression_corpus, load_speech_corpus
+from .linear_probe import chance, probe_accuracy
 from .shape_naming import fit_weights, principal_components
 from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
 from .sparse_components import sparse_components
@@ -31,24 +32,61 @@ logger = logging.getLogger(__name__)
 ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
 CLOSED_SHARE = 0.15  # of the gap's 95th percentile, design section 8
+NARROW_SHARE = 0.35  # of it; a labiodental counts where the neutral take comes this near, as in lip_sync
+CONTACT_TOLERANCE_MM = 1.0  # that an emotion may part a labiodental contact by
+NOISE_MM = 0.2  # standard deviation of each coordinate: that of a good scan
 _FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
+_NOISY_FRAMES = 600
+_PROBE_FRAMES = 12000  # phones that a probe learns from
+_APEX_FRAMES = 8  # of each expression take, the strongest
 _LABIODENTALS = ("F", "V")
 
 COLUMNS: dict[str, str] = {
     "closures_mean": "closures kept, mean of the emotions, %",
     "closures_worst": "closures kept, worst emotion, %",
-    "labiodentals": "lower lip on /f v/ with an emotion: mean change against the upper lip, mm",
+    "bitten_mean": "/f v/ kept: lower against upper lip, mean of the emotions, %",
+    "bitten_worst": "/f v/ kept: lower against upper lip, worst emotion, %",
+    "teeth_mean": "/f v/ kept: lower lip at the upper teeth, mean of the emotions, %",
+    "teeth_worst": "/f v/ kept: lower lip at the upper teeth, worst emotion, %",
     "upper_face_kept": "expression kept in the upper face, %",
     "corners_kept": "expression kept at the mouth corners, %",
     "speech_error": "reconstruction of speech, primary weights, lips, mm",
     "expression_error": "reconstruction of expressions, all weights, face, mm",
+    "noisy_error": "speech with 0.2 mm of noise on the input, primary weights, lips, mm",
     "lve_before": "LVE of the speech network before fusion, mm",
     "lve_after": "LVE after fusion, mm",
     "lve_rise": "difference, mm",
     "speech_leak": "speech moves brows and lids, mm",
     "expression_leak": "expression moves the lips apart, mm",
+    "speech_cross": "speech that cross-domain weights explain (dropped), face, mm",
+    "expression_cross": "expression that cross-domain weights explain (dropped), face, mm",
+    "phone_probe": "phone told by a linear probe from w_E of speech, %",
+    "phone_own": "    from w_A of speech, %",
+    "phone_chance": "    by guessing, %",
+    "emotion_probe": "emotion told by a linear probe from w_A of expressions, %",
+    "emotion_own": "    from w_E of expressions, %",
+    "emotion_chance": "    by guessing, %",
+    "weights_outside": "weights of test speech and emotions outside -1 ... 1, %",
+    "likeness_within": "cosine of the two blendshapes most alike, within a set",
+    "likeness_across": "cosine of the two blendshapes most alike, one of either set",
     "roughness": "roughness of the blendshapes, % of their size",
     "frames_per_second": "frames a second through an encoder",
+}
+
+SHORT_COLUMNS: dict[str, tuple[str, int]] = {  # of the ablations' table: heading, decimals
+    "closures_mean": ("closures", 1),
+    "closures_worst": ("worst", 1),
+    "teeth_mean": ("teeth", 1),
+    "corners_kept": ("corners", 1),
+    "speech_error": ("speech", 4),
+    "noisy_error": ("noisy", 4),
+    "expression_error": ("expression", 3),
+    "lve_rise": ("LVE rise", 4),
+    "speech_leak": ("brows", 4),
+    "expression_leak": ("lips", 3),
+    "phone_probe": ("phone", 1),
+    "emotion_probe": ("emotion", 1),
+    "roughness": ("rough", 2),
 }
 
 
@@ -63,14 +101,12 @@ class Measured:
 class DirectAddition:
     """The baseline: both deformations are added as they are. Has as much of FusionModel's interface as is measured."""
 
-    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
         del kind
         return np.tensordot(curves, basis[:, vertices], 1)
 
-    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
         return self.deform(curves, basis, kind, vertices)
-
-    shapes: np.ndarray | None = None
 
 
 class Fused:
@@ -78,14 +114,13 @@ class Fused:
 
     def __init__(self, model: FusionModel) -> None:
         self.model = model
-        self.shapes: np.ndarray | None = model.blendshapes
 
-    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
         count = self.model.speech_count
         own = self.model.blendshapes[:count] if kind == "speech" else self.model.blendshapes[count:]
         return np.tensordot(self.model.weights(curves, basis, kind), own[:, vertices], 1)
 
-    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: str, vertices: np.ndarray) -> np.ndarray:
+    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
         return np.tensordot(self.model.all_weights(curves, basis, kind), self.model.blendshapes[:, vertices], 1)
 
 
@@ -95,11 +130,12 @@ def lip_gaps(deltas: np.ndarray, head: Head) -> np.ndarray:
     return _MM * (np.linalg.norm(neutral + deltas[:, 0] - deltas[:, 1], axis=1) - np.linalg.norm(neutral))
 
 
-def closures_kept(neutral_gap: np.ndarray, gap: np.ndarray) -> tuple[int, int]:
-    """(closed in the neutral take and with the emotion, closed in the neutral take): same threshold."""
-    threshold = CLOSED_SHARE * np.percentile(neutral_gap, 95)
-    closed = neutral_gap < threshold
-    return int((closed & (gap < threshold)).sum()), int(closed.sum())
+def off_the_teeth(moved: np.ndarray) -> np.ndarray:
+    """(T,) mm that a lower lip which (T, 3) metres were added to has left the upper teeth: downwards or forwards.
+
+    FLAME has no teeth, but they go where the skull goes. Up and back the lip slides along them and stays on.
+    """
+    return _MM * np.maximum(-moved[:, 1], moved[:, 2])
 
 
 def share_kept(made: np.ndarray, wanted: np.ndarray) -> float:
@@ -119,16 +155,17 @@ def measure(
     """All columns for one system. predictions: per test sequence (coefficients, basis) of a speech network, for LVE."""
     takes = speech.of_split("test")
     columns = dict.fromkeys(COLUMNS, float("nan"))
-    closures, labial = _closures(system, speech, takes, library, head)
-    core = list(closures.values())
-    columns["closures_mean"], columns["closures_worst"] = float(np.mean(core)), float(np.min(core))
-    columns["labiodentals"] = labial
+    contacts = _contacts_kept(system, speech, takes, library, head)
+    for key, kept in contacts.items():
+        shares = list(kept.values())
+        columns[f"{key}_mean"], columns[f"{key}_worst"] = float(np.mean(shares)), float(np.min(shares))
 
     frames = _thin(np.concatenate([take.curves for take in takes]))
     lips = np.asarray(head.lips)
     wanted = np.tensordot(frames, speech.basis[:, lips], 1)
     made = system.deform(frames, speech.basis, "speech", lips)
     columns["speech_error"] = _MM * float(np.linalg.norm(made - wanted, axis=-1).mean())
+    columns["noisy_error"] = _noisy_error(system, frames, speech.basis, lips)
     brows = np.concatenate([head.forehead, head.eye_region])
     moved = system.deform(frames, speech.basis, "speech", brows)
     columns["speech_leak"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
@@ -147,12 +184,15 @@ def measure(
     pair = system.deform(frames, expression.basis, "expression", np.array([UPPER_LIP, LOWER_LIP]))
     columns["expression_leak"] = float(np.abs(lip_gaps(pair, head)).mean())
 
-    if system.shapes is not None:
-        columns["roughness"] = roughness(system.shapes, faces)
+    if isinstance(system, Fused):
+        columns["roughness"] = roughness(system.model.blendshapes, faces)
         columns["frames_per_second"] = _speed(system, library)
+        columns.update(_cross_domain(system.model, speech, expression, face))
+        columns.update(_probes(system.model, speech, expression))
+        columns.update(_sliders(system.model, speech, library))
     if predictions:
         columns.update(_lip_vertex_errors(system, speech, takes, predictions, lips))
-    return Measured(columns, closures)
+    return Measured(columns, contacts["closures"])
 
 
 def roughness(shapes: np.ndarray, faces: np.ndarray) -> float:
@@ -162,37 +202,146 @@ def roughness(shapes: np.ndarray, faces: np.ndarray) -> float:
     return float(100.0 * np.sqrt(np.square(laplacian @ flat).mean() / np.square(flat).mean()))
 
 
-def _closures(
+def _contacts_kept(
     system: Fused | DirectAddition,
     speech: LinearCorpus,
     takes: list[LinearSequence],
     library: ExpressionLibrary,
     head: Head,
-) -> tuple[dict[str, float], float]:
+) -> dict[str, dict[str, float]]:
+    """Percent of the neutral take's contacts that stay with each emotion at intensity 1: {contact: {emotion: %}}.
+
+    closures: frames whose gap is below 15 % of its 95th percentile in the neutral take, kept below that same gap.
+    bitten, teeth: frames of /f v/ with a gap below 35 %, kept when the emotion widens the gap (takes the lower lip off
+    the upper teeth) by 1 mm at most. NaN where a corpus has no phone times.
+    """
     pair = np.array([UPPER_LIP, LOWER_LIP])
     together = system.deform(np.concatenate([take.curves for take in takes]), speech.basis, "speech", pair)
     spoken = np.split(together, np.cumsum([len(take.curves) for take in takes])[:-1])
-    spoken_gaps = [lip_gaps(deltas, head) for deltas in spoken]
-    kept, changes = {}, []
+    frames, limits = [], []
+    for take, deltas in zip(takes, spoken, strict=True):
+        gap = lip_gaps(deltas, head)
+        widest = np.percentile(gap, 95)
+        closed = gap < CLOSED_SHARE * widest
+        bitten = _phone_frames(take, _LABIODENTALS, len(gap)) & (gap < NARROW_SHARE * widest)
+        frames.append(np.flatnonzero(closed | bitten))  # no other frame is asked about: half of the work
+        limit = np.stack([np.full(len(gap), CLOSED_SHARE * widest), closed, bitten], axis=1)
+        limits.append(limit[frames[-1]])
+    speaking = np.concatenate([deltas[chosen] for deltas, chosen in zip(spoken, frames, strict=True)])
+    threshold, closed, bitten = np.concatenate(limits).T
+    closed, bitten = closed > 0, bitten > 0
+    spoken_gap = lip_gaps(speaking, head)
+    kept: dict[str, dict[str, float]] = {"closures": {}, "bitten": {}, "teeth": {}}
     for emotion in library.names:
         if emotion == "neutral":
             continue
-        counts = np.zeros(2)
-        lengths = [len(deltas) for deltas in spoken]
-        trajectories = [
-            library.trajectory(emotion, np.arange(length) / FPS, seed=number, blinks=False)
-            for number, length in enumerate(lengths)
+        curves = [
+            library.trajectory(emotion, np.arange(len(take.curves)) / FPS, seed=number, blinks=False)[chosen]
+            for number, (take, chosen) in enumerate(zip(takes, frames, strict=True))
         ]
-        emotional = system.deform(np.concatenate(trajectories), library.basis, "expression", pair)
-        parts = np.split(emotional, np.cumsum(lengths)[:-1])
-        for take, deltas, neutral_gap, added in zip(takes, spoken, spoken_gaps, parts, strict=True):
-            gap = lip_gaps(deltas + added, head)
-            counts += closures_kept(neutral_gap, gap)
-            touching = _phone_frames(take, _LABIODENTALS, len(gap))
-            changes.append(np.abs(gap - neutral_gap)[touching])
-        kept[emotion] = 100.0 * counts[0] / max(counts[1], 1)
-    touching_changes = np.concatenate(changes)
-    return kept, float(touching_changes.mean()) if len(touching_changes) else float("nan")
+        added = system.deform(np.concatenate(curves), library.basis, "expression", pair)
+        gap = lip_gaps(speaking + added, head)
+        kept["closures"][emotion] = _percent((gap < threshold)[closed])
+        kept["bitten"][emotion] = _percent((gap - spoken_gap <= CONTACT_TOLERANCE_MM)[bitten])
+        kept["teeth"][emotion] = _percent((off_the_teeth(added[:, 1]) <= CONTACT_TOLERANCE_MM)[bitten])
+    return kept
+
+
+def _percent(kept: np.ndarray) -> float:
+    return 100.0 * float(kept.mean()) if len(kept) else float("nan")
+
+
+def _noisy_error(system: Fused | DirectAddition, frames: np.ndarray, basis: np.ndarray, lips: np.ndarray) -> float:
+    """Mean distance at the lips in mm when every vertex of the input has a noise of its own, as scans have."""
+    chosen = frames[:: max(1, -(-len(frames) // _NOISY_FRAMES))]
+    clean = np.tensordot(chosen, basis, 1).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32) * (NOISE_MM / _MM)
+    made = system.deform(np.eye(len(chosen), dtype=np.float32), clean + noise, "speech", lips)
+    return _MM * float(np.linalg.norm(made - clean[:, lips], axis=-1).mean())
+
+
+def _cross_domain(
+    model: FusionModel, speech: LinearCorpus, expression: LinearCorpus, face: np.ndarray
+) -> dict[str, float]:
+    """Mean size in mm of what the cross-domain weights of either domain's test frames do to the face."""
+    count = model.speech_count
+    sizes = {}
+    domains: list[tuple[Domain, LinearCorpus, slice]] = [
+        ("speech", speech, slice(count, None)), ("expression", expression, slice(0, count)),
+    ]  # fmt: skip
+    for kind, corpus, other in domains:
+        frames = _thin(np.concatenate([take.curves for take in corpus.of_split("test")]))
+        weights = model.all_weights(frames, corpus.basis, kind)
+        moved = np.tensordot(weights[:, other], model.blendshapes[other][:, face], 1)
+        sizes[f"{kind}_cross"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
+    return sizes
+
+
+def _probes(model: FusionModel, speech: LinearCorpus, expression: LinearCorpus) -> dict[str, float]:
+    """What linear probes tell from cross-domain weights, and for comparison from primary ones.
+
+    Phones: the middle frame of each, learnt from the training speakers and asked of the test speakers. Emotions: the
+    labels of the expression corpus at the strongest frames of each take, learnt and asked of identities likewise.
+    """
+    count = model.speech_count
+    result: dict[str, float] = {}
+    learnt, asked = (_phone_middles(speech.of_split(split)) for split in ("train", "test"))
+    if len(learnt[0]) and len(asked[0]):
+        learnt, asked = ((model.all_weights(x, speech.basis, "speech"), y) for x, y in (learnt, asked))
+        own, cross = (
+            probe_accuracy(learnt[0][:, part], learnt[1], asked[0][:, part], asked[1])
+            for part in (slice(0, count), slice(count, None))
+        )
+        result |= {"phone_probe": cross, "phone_own": own, "phone_chance": chance(learnt[1])}
+    learnt, asked = (_apexes(expression.of_split(split)) for split in ("train", "test"))
+    learnt, asked = ((model.all_weights(x, expression.basis, "expression"), y) for x, y in (learnt, asked))
+    cross, own = (
+        probe_accuracy(learnt[0][:, part], learnt[1], asked[0][:, part], asked[1])
+        for part in (slice(0, count), slice(count, None))
+    )
+    return result | {"emotion_probe": cross, "emotion_own": own, "emotion_chance": chance(learnt[1])}
+
+
+def _phone_middles(takes: list[LinearSequence]) -> tuple[np.ndarray, np.ndarray]:
+    """(curves (N, K), phones (N,)) in the middle of the phones, stress marks dropped; evenly thinned."""
+    curves, phones = [], []
+    for take in takes:
+        for start, end, phone in take.phones or []:
+            frame = int(round(0.5 * (start + end) * FPS))
+            if frame < len(take.curves):
+                curves.append(take.curves[frame])
+                phones.append(phone.rstrip("012"))
+    step = max(1, -(-len(curves) // _PROBE_FRAMES))
+    return np.array(curves[::step]), np.array(phones[::step])
+
+
+def _apexes(takes: list[LinearSequence]) -> tuple[np.ndarray, np.ndarray]:
+    """(curves (N, K), labels (N,)) of the strongest frames of each take."""
+    strongest = [
+        take.curves[np.argsort(np.linalg.norm(take.curves, axis=1), kind="stable")[-_APEX_FRAMES:]] for take in takes
+    ]
+    labels = [take.label for take, curves in zip(takes, strongest, strict=True) for _ in curves]
+    return np.concatenate(strongest), np.array(labels)
+
+
+def _sliders(model: FusionModel, speech: LinearCorpus, library: ExpressionLibrary) -> dict[str, float]:
+    """Whether weights stay where sliders are, and how much alike two blendshapes are (|cosine|)."""
+    frames = _thin(np.concatenate([take.curves for take in speech.of_split("test")]))
+    times = np.arange(0.0, 20.0, 0.1)
+    emotional = np.concatenate([library.trajectory(emotion, times) for emotion in library.names])
+    weights = [
+        np.abs(model.weights(frames, speech.basis, "speech")).ravel(),
+        np.abs(model.weights(emotional, library.basis, "expression")).ravel(),
+    ]
+    flat = model.blendshapes.reshape(len(model.blendshapes), -1).astype(np.float64)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    alike = np.abs(flat @ flat.T) - np.eye(len(flat))
+    count = model.speech_count
+    return {
+        "weights_outside": _percent(np.concatenate(weights) > 1.0),
+        "likeness_within": float(max(alike[:count, :count].max(), alike[count:, count:].max())),
+        "likeness_across": float(alike[:count, count:].max()),
+    }
 
 
 def _phone_frames(take: LinearSequence, phones: tuple[str, ...], count: int) -> np.ndarray:
@@ -227,8 +376,7 @@ def _lip_vertex_errors(
     return {"lve_before": first, "lve_after": second, "lve_rise": second - first}
 
 
-def _speed(system: Fused | DirectAddition, library: ExpressionLibrary) -> float:
-    assert isinstance(system, Fused)
+def _speed(system: Fused, library: ExpressionLibrary) -> float:
     trajectory = library.trajectory("happy", np.arange(6000) / FPS)
     system.model.weights(trajectory[:100], library.basis, "expression")
     start = time.perf_counter()
@@ -306,7 +454,22 @@ def evaluate(
         with whole_file(json_path) as stream:
             stream.write(json.dumps(content, indent=1).encode())
     report(1.0, "measured")
-    return format_table(results)
+    return format_table(results) + (f"\n\n{ablation_table(results)}" if with_ablations else "")
+
+
+def ablation_table(results: Mapping[str, Measured]) -> str:
+    """Systems as rows and the columns that an ablation can hurt, in few characters."""
+    width = max(len(name) for name in results) + 2
+    cells = [max(8, len(text) + 2) for text, _ in SHORT_COLUMNS.values()]
+    texts = [text for text, _ in SHORT_COLUMNS.values()]
+    lines = [" " * width + "".join(f"{text:>{cell}}" for text, cell in zip(texts, cells, strict=True))]
+    for name, result in results.items():
+        figures = [
+            f"{'-':>{cell}}" if np.isnan(result.columns[key]) else f"{result.columns[key]:>{cell}.{digits}f}"
+            for (key, (_, digits)), cell in zip(SHORT_COLUMNS.items(), cells, strict=True)
+        ]
+        lines.append(f"{name:<{width}}" + "".join(figures))
+    return "\n".join(lines)
 
 
 def format_table(results: Mapping[str, Measured]) -> str:

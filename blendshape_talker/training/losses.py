@@ -97,25 +97,27 @@ def lip_vertex_error(predicted: np.ndarray, target: np.ndarray) -> tuple[float, 
 # ---- stage 2: fusion -----------------------------------------------------------------------------------------------
 
 
+def weighted_shapes(shapes: "torch.Tensor", vertex_weights: "torch.Tensor") -> "torch.Tensor":
+    """Shapes (K, V, 3) as rows (K, 3 V) whose products are sums over the vertices weighted with (V,)."""
+    return (shapes * vertex_weights.sqrt()[:, None]).flatten(1)
+
+
 def linear_frame_error(
     weights: "torch.Tensor",
-    shapes: "torch.Tensor",
     frames: "torch.Tensor",
-    basis: "torch.Tensor",
-    vertex_weights: "torch.Tensor",
+    own: "torch.Tensor",
+    cross: "torch.Tensor",
+    target: "torch.Tensor",
 ) -> "torch.Tensor":
-    """(N,) squared error of ``weights (N, K) @ shapes (K, V, 3)`` against ``frames (N, S) @ basis (S, V, 3)``.
+    """(N,) squared error of ``weights (N, K) @ shapes (K, M)`` against ``frames (N, S) @ basis (S, M)``.
 
-    Averaged with vertex_weights (V,), which sum to 1. Through the Gram matrices of shapes and basis: no vertex of any
-    frame is ever computed, so large batches cost next to nothing.
+    Through the products own = shapes shapesᵀ (K, K), cross = shapes basisᵀ (K, S), target = basis basisᵀ (S, S): no
+    vertex of any frame is ever computed, so large batches cost next to nothing. With rows of :func:`weighted_shapes`
+    and weights that sum to 1 it is the mean over the vertices.
     """
-    chosen = vertex_weights > 1e-4 * vertex_weights.max()
-    root = vertex_weights[chosen].sqrt()[:, None]
-    made, wanted = (shapes[:, chosen] * root).flatten(1), (basis[:, chosen] * root).flatten(1)
-    own = ((weights @ (made @ made.T)) * weights).sum(dim=1)
-    cross = ((weights @ (made @ wanted.T)) * frames).sum(dim=1)
-    target = ((frames @ (wanted @ wanted.T)) * frames).sum(dim=1)
-    return own - 2.0 * cross + target
+    made = ((weights @ own) * weights).sum(dim=1)
+    common = ((weights @ cross) * frames).sum(dim=1)
+    return made - 2.0 * common + ((frames @ target) * frames).sum(dim=1)
 
 
 def shape_sparsity(weights: "torch.Tensor", sizes: "torch.Tensor") -> "torch.Tensor":

@@ -56,7 +56,7 @@ def fit_weights(curves: np.ndarray, basis: np.ndarray, shapes: np.ndarray) -> np
     return curves @ np.linalg.solve(gram + ridge, flat @ target.T).T
 
 
-def slider_scale(weights: np.ndarray, percentile: float = 99.9) -> np.ndarray:
+def slider_scale(weights: np.ndarray, percentile: float = 99.99) -> np.ndarray:
     """(K,) signed factors that bring weights (N, K) into -1 … 1, their longer side up, but for rare extremes."""
     high = np.percentile(weights, percentile, axis=0)
     low = np.percentile(weights, 100 - percentile, axis=0)

@@ -57,9 +57,7 @@ def _distinct(components: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.array(kept)
 
 
-def _greedy_start(
-    frames: np.ndarray, flat: np.ndarray, positions: np.ndarray, count: int, radius: float
-) -> np.ndarray:
+def _greedy_start(frames: np.ndarray, flat: np.ndarray, positions: np.ndarray, count: int, radius: float) -> np.ndarray:
     """Take away one local, one-sided motion after another, always where most motion is left."""
     rest = (frames[:: max(1, len(frames) // 800)] @ flat).reshape(-1, len(positions), 3)
     total = np.square(rest).sum()

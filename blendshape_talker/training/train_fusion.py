@@ -25,7 +25,7 @@ from ..flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, GeometryMap, Head, load_
 from ..fusion import FILE_NAME, Domain, Encoder, FusionConfig, FusionModel, FusionNetwork
 from .fusion_data import LinearCorpus, load_expression_corpus, load_speech_corpus
 from .geometry import Facs, load_facs
-from .losses import laplacian_energy, linear_frame_error, shape_sparsity
+from .losses import laplacian_energy, linear_frame_error, shape_sparsity, weighted_shapes
 from .plots import plot_history
 from .shape_naming import name_shapes, principal_components, slider_scale
 from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
@@ -44,27 +44,27 @@ class FusionTraining:
 
     sparsity λ_s; locality: of the group lasso that keeps blendshapes local; laplacian λ_L; velocity, primary: weights
     of their terms; contact: how much more a frame with closed lips counts; image_noise: mm, so that the encoders bear
-    inputs that no corpus holds; lip_weight, eye_weight: of those vertices in every error; expression_headroom: factor
-    on the range that the corpus' expressions fill with weights of 0 … 1; geometry_mapping: off for the ablation
+    inputs that no corpus holds; lip_weight, eye_weight: of those vertices in every error; headroom: how much farther
+    than the corpus weights of -1 … 1 reach, for livelier speakers and emotions; geometry_mapping: off for the ablation
     (vertices fill the image in file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
     structure: StructureConfig = field(default_factory=StructureConfig)
-    steps: int = 800
-    batch: int = 192
+    steps: int = 400
+    batch: int = 96
     learning_rate: float = 1e-3
-    shape_rate: float = 1e-3
-    sparsity: float = 0.005
+    shape_rate: float = 3e-3
+    sparsity: float = 10.0
     locality: float = 0.002
-    laplacian: float = 0.02
+    laplacian: float = 30.0
     velocity: float = 2.0
     primary: float = 4.0
     contact: float = 4.0
     image_noise: float = 0.02
     lip_weight: float = 8.0
     eye_weight: float = 3.0
-    expression_headroom: float = 1.15
+    headroom: float = 1.15
     geometry_mapping: bool = True
     seed: int = 0
 
@@ -79,6 +79,18 @@ class FileOrderMap(GeometryMap):
         flat = np.zeros((*deltas.shape[:-2], self.size**2, 3), np.float32)
         flat[..., :VERTEX_COUNT, :] = deltas
         return np.moveaxis(flat, -1, -2).reshape(*deltas.shape[:-2], 3, self.size, self.size)
+
+
+class _Target:
+    """What frames are compared with: a basis (K, V, 3), weighted by vertex, and its products with itself."""
+
+    def __init__(self, basis: torch.Tensor, vertex_weights: torch.Tensor) -> None:
+        self.rows = weighted_shapes(basis, vertex_weights)
+        self.products = self.rows @ self.rows.T
+
+    def error(self, weights: torch.Tensor, frames: torch.Tensor, made: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """(N,) squared error of weights (N, S) of the shapes with rows ``made`` and products ``own``."""
+        return linear_frame_error(weights, frames, own, made @ self.rows.T, self.products)
 
 
 @dataclass
@@ -147,8 +159,7 @@ def fit(
     network = FusionNetwork(_fitting_config(settings, len(shapes[0]), len(shapes[1]), image_map))
     trainer = _Trainer(network, domains, structure, head, facs.faces, shapes, settings)
     history = trainer.run(progress)
-    # the add-on's emotions live around apexes that the corpus reaches only in its strongest takes
-    _scale_to_sliders(network, domains, {"speech": 1.0, "expression": settings.expression_headroom})
+    _scale_to_sliders(network, domains, settings.headroom)
     blendshapes = network.blendshapes.detach().numpy()
     count = network.config.speech_count
     names = [
@@ -213,6 +224,9 @@ class _Trainer:
         mouth[head.lips] += settings.lip_weight
         self.mouth = torch.from_numpy((mouth / mouth.sum()).astype(np.float32))
         self.expression_target = structure.expression(domains["expression"].basis)
+        self.targets = {kind: _Target(domain.basis, self.whole) for kind, domain in domains.items()}
+        self.mouth_target = _Target(domains["speech"].basis, self.mouth)
+        self.joined_target = _Target(self.expression_target, self.whole)
         lips = domains["speech"].basis
         self._gap_direction = lips[:, UPPER_LIP] - lips[:, LOWER_LIP]
         gaps = (domains["speech"].frames @ self._gap_direction)[:, 1]
@@ -265,6 +279,8 @@ class _Trainer:
         speech_shapes, expression_shapes = self.shapes()
         both = torch.cat([speech_shapes, expression_shapes])
         sizes = both.square().mean(dim=(1, 2)).sqrt().detach()  # mm that a weight of 1 moves a vertex
+        made, made_mouth = weighted_shapes(both, self.whole), weighted_shapes(speech_shapes, self.mouth)
+        own = made @ made.T
         terms: dict[str, torch.Tensor] = {}
         for kind, domain in self.domains.items():
             frames = domain.batch(settings.batch, generator)
@@ -276,18 +292,16 @@ class _Trainer:
             half = len(frames) // 2
             moving = torch.cat([weights, weights[half:] - weights[:half]])
             wanted = torch.cat([frames, frames[half:] - frames[:half]])
-            error = linear_frame_error(moving, both, wanted, domain.basis, self.whole)
+            error = self.targets[kind].error(moving, wanted, made, own)
             terms[f"{kind} reconstruction"] = error[: len(frames)].mean()
             terms[f"{kind} velocity"] = settings.velocity * error[len(frames) :].mean()
             if kind == "speech":
-                error = linear_frame_error(weights[:, :count], speech_shapes, frames, domain.basis, self.mouth)
+                error = self.mouth_target.error(weights[:, :count], frames, made_mouth, made_mouth @ made_mouth.T)
                 emphasis = 1.0 + settings.contact * self._closed(frames)
                 terms["speech primary"] = settings.primary * (emphasis * error).mean()
                 crossing = shape_sparsity(weights[:, count:], sizes[count:])
             else:
-                error = linear_frame_error(
-                    weights[:, count:], expression_shapes, frames, self.expression_target, self.whole
-                )
+                error = self.joined_target.error(weights[:, count:], frames, made[count:], own[count:, count:])
                 terms["expression primary"] = settings.primary * error.mean()
                 crossing = shape_sparsity(weights[:, :count], sizes[:count])
             terms[f"{kind} sparsity"] = settings.sparsity * crossing
@@ -300,17 +314,18 @@ class _Trainer:
 
     @torch.no_grad()
     def _start_encoders(self) -> None:
-        """Patches start as low cosines, the shortcut as the best linear reading of them, the branch at zero output."""
+        """Patches start as low cosines, the shortcut as the best linear reading of them, the branch at zero output.
+
+        Cross-domain weights start at zero and grow where that pays more than it costs: λ_s takes longer to empty them.
+        """
         speech_shapes, expression_shapes = self.shapes()
+        count = len(speech_shapes)
         for kind, domain in self.domains.items():
+            wanted = torch.zeros(len(domain.basis), count + len(expression_shapes))
             if kind == "speech":
-                first = _least_squares(domain.basis, speech_shapes, self.mouth)
-                rest = domain.basis - torch.tensordot(first, speech_shapes, 1)
-                wanted = torch.cat([first, _least_squares(rest, expression_shapes, self.whole)], dim=1)
+                wanted[:, :count] = _least_squares(domain.basis, speech_shapes, self.mouth)
             else:
-                first = _least_squares(self.expression_target, expression_shapes, self.whole)
-                rest = domain.basis - torch.tensordot(first, expression_shapes, 1)
-                wanted = torch.cat([_least_squares(rest, speech_shapes, self.whole), first], dim=1)
+                wanted[:, count:] = _least_squares(self.expression_target, expression_shapes, self.whole)
             _start_encoder(self.network.encoder(kind), domain, wanted)
 
 
@@ -353,11 +368,13 @@ def _least_squares(targets: torch.Tensor, shapes: torch.Tensor, vertex_weights: 
 
 
 def _domain(basis: np.ndarray, frames: tuple[np.ndarray, np.ndarray], image_map: GeometryMap) -> _Domain:
-    millimetres = _MM * np.asarray(basis, np.float32)
+    used = np.abs(frames[0]).max(axis=0) > 0  # a corpus of speech uses half of the FACS shapes
+    millimetres = _MM * np.asarray(basis[used], np.float32)
     images = image_map.to_image(millimetres).astype(np.float32)
     if not len(frames[1]):
         raise TalkerError("the corpus has no two frames in a row to train on; make a larger one")
-    return _Domain(*(torch.from_numpy(array) for array in (millimetres, images, *frames)))
+    coefficients = np.ascontiguousarray(frames[0][:, used])
+    return _Domain(*(torch.from_numpy(array) for array in (millimetres, images, coefficients, frames[1])))
 
 
 def _fitting_config(
@@ -369,17 +386,17 @@ def _fitting_config(
 
 
 @torch.no_grad()
-def _scale_to_sliders(network: FusionNetwork, domains: dict[Domain, _Domain], headroom: dict[Domain, float]) -> None:
+def _scale_to_sliders(network: FusionNetwork, domains: dict[Domain, _Domain], headroom: float) -> None:
     """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too."""
     count = network.config.speech_count
     factors = []
     for kind, domain in domains.items():
         encoder = network.encoder(kind)
         patches = encoder.patches(domain.images)
-        chosen = domain.frames[:: max(1, len(domain.frames) // 8000)]
+        chosen = domain.frames[:: max(1, len(domain.frames) // 40_000)]
         weights = torch.cat([encoder.read_patches(torch.tensordot(block, patches, 1)) for block in chosen.split(1024)])
         own = weights[:, :count] if kind == "speech" else weights[:, count:]
-        factors.append(torch.from_numpy(headroom[kind] * slider_scale(own.numpy())).float())
+        factors.append(torch.from_numpy(headroom * slider_scale(own.numpy())).float())
     factor = torch.cat(factors)
     network.blendshapes *= factor[:, None, None]
     for encoder in (network.speech_encoder, network.expression_encoder):

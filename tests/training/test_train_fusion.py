@@ -13,12 +13,21 @@ from blendshape_talker.expression import ExpressionLibrary
 from blendshape_talker.flame import load_head
 from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training import evaluate_fusion
-from blendshape_talker.training.evaluate_fusion import DirectAddition, closures_kept, format_table, lip_gaps, measure
+from blendshape_talker.training.evaluate_fusion import (
+    COLUMNS,
+    SHORT_COLUMNS,
+    DirectAddition,
+    ablation_table,
+    format_table,
+    lip_gaps,
+    measure,
+    off_the_teeth,
+)
 from blendshape_talker.training.expression_corpus import ExpressionTake, write_curves, write_florence4d
 from blendshape_talker.training.fusion_data import load_expression_corpus, load_speech_corpus
 from blendshape_talker.training.geometry import KIND as GEOMETRY_KIND
 from blendshape_talker.training.geometry import Facs
-from blendshape_talker.training.losses import laplacian_energy, linear_frame_error, shape_sparsity
+from blendshape_talker.training.losses import laplacian_energy, linear_frame_error, shape_sparsity, weighted_shapes
 from blendshape_talker.training.shape_structure import graph_laplacian
 from blendshape_talker.training.train_fusion import FileOrderMap, FusionTraining, fit, train
 from blendshape_talker.training.vocaset import SpeechSequence, write_faceformer
@@ -170,8 +179,38 @@ def test_evaluation_tells_fusion_from_direct_addition(trained, corpora, facs):
     assert added.columns["lve_rise"] == pytest.approx(0.0, abs=1e-9) and fused.columns["lve_before"] > 0
     assert added.columns["upper_face_kept"] == pytest.approx(100.0)
     assert np.isnan(added.columns["roughness"]) and fused.columns["roughness"] > 0
-    table = format_table({"full model": fused, "direct addition": added})
+    assert (
+        fused.columns["bitten_worst"] == 100 and 0 <= fused.columns["teeth_worst"] <= fused.columns["teeth_mean"] <= 100
+    )
+    assert added.columns["noisy_error"] == pytest.approx(0.2 * np.sqrt(8 / np.pi), rel=0.02)  # all of the noise
+    assert fused.columns["noisy_error"] < 0.5 * added.columns["noisy_error"]
+    assert np.isnan(added.columns["emotion_probe"]) and fused.columns["emotion_own"] > 90.0
+    assert fused.columns["emotion_chance"] == pytest.approx(100 / 3)
+    assert 0 <= fused.columns["phone_own"] <= 100 and fused.columns["phone_chance"] == 50.0
+    assert 0 < fused.columns["likeness_within"] < 1 and 0 < fused.columns["likeness_across"] < 1
+    systems = {"full model": fused, "direct addition": added}
+    table = format_table(systems)
     assert "closures kept, surprised" in table and "direct addition" in table.splitlines()[0]
+    short = ablation_table(systems).splitlines()
+    assert len(short) == 3 and short[1].startswith("full model") and short[2].split()[-1] == "-"
+    assert len({len(line) for line in short}) == 1 and set(SHORT_COLUMNS) <= set(COLUMNS) == set(fused.columns)
+
+
+def test_cross_domain_weights_grow_from_nothing_and_sparsity_holds_them_back(corpora, facs):
+    speech, expression = load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1])
+    sizes = []
+    for steps, sparsity in ((0, 0.0), (SETTINGS.steps, 100.0), (SETTINGS.steps, 0.0)):
+        model, _ = fit(speech, expression, facs, replace(SETTINGS, steps=steps, sparsity=sparsity))
+        region = np.flatnonzero(load_head().face > 0.5)
+        sizes.append(evaluate_fusion._cross_domain(model, speech, expression, region))
+    for kind in ("speech_cross", "expression_cross"):
+        assert sizes[0][kind] < 1e-6 and sizes[1][kind] < 0.5 * sizes[2][kind], kind
+
+
+def test_a_model_trained_twice_is_the_same_to_the_byte(corpora, tmp_path):
+    settings = replace(SETTINGS, steps=3)
+    first, second = (train(*corpora, tmp_path / name, settings).read_bytes() for name in ("one", "two"))
+    assert first == second
 
 
 def test_evaluate_writes_text_and_json(corpora, tmp_path):
@@ -203,15 +242,40 @@ def test_file_order_map_holds_every_vertex_once():
     np.testing.assert_array_equal(images.reshape(2, 3, -1)[:, :, :5023], np.moveaxis(deltas, 2, 1))
 
 
-def test_gap_and_closures_follow_their_definitions():
+def test_gap_and_contact_follow_their_definitions():
     head = load_head()
     opening = np.zeros((4, 2, 3))
     direction = head.vertices[3546] - head.vertices[3504]
     opening[:, 0] = np.outer([0, 1, 2, 3], direction / np.linalg.norm(direction)) * 1e-3
     np.testing.assert_allclose(lip_gaps(opening, head), [0, 1, 2, 3], atol=1e-6)
-    neutral = np.array([0.0, 0.1, 5.0, 10.0])
-    assert closures_kept(neutral, neutral) == (2, 2)
-    assert closures_kept(neutral, neutral + np.array([0, 4.0, 0, 0])) == (1, 2)
+    moved = 1e-3 * np.array([[0, 2, -3], [0, -2, -3], [5, 1, 0.5], [0, 0, 0]])
+    np.testing.assert_allclose(off_the_teeth(moved), [-2, 2, 0.5, 0], atol=1e-9)
+
+
+class _EmotionOpensTheMouth(DirectAddition):
+    """Speech as it is, expressions as a lower lip that drops by a millimetre and a half."""
+
+    def deform(self, curves, basis, kind, vertices):
+        made = super().deform(curves, basis, kind, vertices)
+        if kind == "expression":
+            made = np.zeros_like(made)
+            made[:, list(vertices).index(3504), 1] = -1.5e-3
+        return made
+
+
+def test_contacts_are_counted_against_the_neutral_take(corpora):
+    speech, library, head = load_speech_corpus(corpora[0]), ExpressionLibrary.load(), load_head()
+    takes = speech.of_split("test")
+    kept = evaluate_fusion._contacts_kept(_EmotionOpensTheMouth(), speech, takes, library, head)
+    gap = lip_gaps(np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1), head)
+    threshold = 0.15 * np.percentile(gap, 95)
+    opened = lip_gaps(
+        np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1) + np.array([[0, 0, 0], [0, -1.5e-3, 0]]), head
+    )
+    expected = 100 * (opened[gap < threshold] < threshold).mean()
+    assert expected < 60 and "neutral" not in kept["closures"]
+    assert all(share == pytest.approx(expected) for share in kept["closures"].values())
+    assert all(share == 0.0 for share in [*kept["bitten"].values(), *kept["teeth"].values()])
 
 
 def test_frame_error_is_the_weighted_squared_distance():
@@ -221,7 +285,9 @@ def test_frame_error_is_the_weighted_squared_distance():
     vertex_weights = torch.rand(7, generator=generator)
     difference = torch.tensordot(weights, shapes, 1) - torch.tensordot(frames, basis, 1)
     expected = (difference.square().sum(dim=2) * vertex_weights).sum(dim=1)
-    torch.testing.assert_close(linear_frame_error(weights, shapes, frames, basis, vertex_weights), expected)
+    made, wanted = weighted_shapes(shapes, vertex_weights), weighted_shapes(basis, vertex_weights)
+    error = linear_frame_error(weights, frames, made @ made.T, made @ wanted.T, wanted @ wanted.T)
+    torch.testing.assert_close(error, expected)
 
 
 def test_sparsity_measures_motion_and_not_the_choice_of_units():
