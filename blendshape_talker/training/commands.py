@@ -199,7 +199,7 @@ def _add_evaluate_speech(subjects) -> None:
     which.add_argument("--sizes", action="store_const", dest="variants", const="sizes", help="larger and smaller ones")
     trained.add_argument("--cache", metavar="DIR", help="features of `train speech`")
     trained.add_argument("--work", metavar="DIR", help="folder for the networks; finished ones in it are kept")
-    trained.add_argument("--variant-steps", type=int, default=350, metavar="N", help="training steps of each (350)")
+    trained.add_argument("--variant-steps", type=int, default=250, metavar="N", help="training steps of each (250)")
     trained.add_argument("--whisper", metavar="F.npz", help="Whisper base's encoder: --sizes with more layers of it")
     parser.set_defaults(run=_evaluate_speech)
 

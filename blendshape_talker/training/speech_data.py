@@ -220,7 +220,7 @@ def prepare(
             moved = timing.of_frames(coefficients, frames)
             examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved))
     seconds = sum(example.seconds for example in examples if example.split == "train")
-    for name, samples in quiet_sounds(0.04 * seconds, seed):
+    for name, samples in quiet_sounds(0.06 * seconds, seed):
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
         still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
         examples.append(Example(name, QUIET_SUBJECT, "train", features, still))

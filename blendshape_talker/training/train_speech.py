@@ -54,8 +54,8 @@ class TrainingSettings:
     velocity: float = 2.0
     liveliness: float = 1.0
     contact: float = 4.0
-    parted: float = 1.0
-    context: float = 0.5
+    parted: float = 0.5
+    context: float = 0.25
 
 
 class MouthLoss:
