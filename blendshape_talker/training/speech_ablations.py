@@ -94,7 +94,6 @@ def sizes(base: TrainingSettings, whisper: str | os.PathLike[str] | None) -> lis
         Variant("width 128", replace(base, width=128)),
         Variant("width 256", replace(base, width=256)),
         Variant("half the reach", replace(base, frame_reach=base.frame_reach // 2, audio_reach=base.audio_reach // 2)),
-        Variant("twice the reach", replace(base, frame_reach=base.frame_reach * 2, audio_reach=base.audio_reach * 2)),
         Variant("Whisper 4 layers, clean", clean),
         Variant("Whisper 2 layers, clean", clean, "2 layers"),
     ]
