@@ -81,14 +81,14 @@ def ablations(base: TrainingSettings) -> list[Variant]:
 
 
 def sizes(base: TrainingSettings, whisper: str | os.PathLike[str] | None) -> list[Variant]:
-    """Networks of other layers, width and reach; with the original encoder also other depths of it.
+    """Networks of other layers, width and reach than the full model; with the original encoder also other depths of it.
 
     Those with another encoder, and one more with the bundled one beside them, train on clean takes only: each encoder
     has to hear the whole corpus first.
     """
     clean = replace(base, copies=0, recorded_copies=0)
     variants = [
-        Variant(f"3 layers of 192, {base.steps} steps", base),
+        Variant(f"full model, {base.steps} steps", base),
         Variant("2 layers", replace(base, layers=2)),
         Variant("4 layers", replace(base, layers=4)),
         Variant("width 128", replace(base, width=128)),
