@@ -190,11 +190,14 @@ class BakeReplacing(bpy.types.Operator):
     """The head has animation made by hand. Bake all the same; it is kept as an NLA strip or an Action"""
 
     bl_idname = "blendshape_talker.bake_replacing"
-    bl_label = "Replace the hand-made animation? It is kept as a strip or an Action"
+    bl_label = "Bake over hand-made animation"
     bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+        return context.window_manager.invoke_confirm(
+            self, event, title="Replace the hand-made animation?",
+            message="It is kept as an NLA strip or an Action.", confirm_text="Bake",
+        )  # fmt: skip
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return bpy.ops.blendshape_talker.bake("INVOKE_DEFAULT", replace=True)
@@ -223,9 +226,7 @@ class ExportHead(bpy.types.Operator, ExportHelper):
     bl_label = "Export Head"
 
     filename_ext: bpy.props.StringProperty(default=".fbx", options={"HIDDEN", "SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(
-        default=";".join(f"*{suffix}" for suffix in FORMATS), options={"HIDDEN"}
-    )
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in FORMATS), options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -238,6 +239,8 @@ class ExportHead(bpy.types.Operator, ExportHelper):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.check_extension = None  # a typed suffix decides the format
+        # Blender remembers the last file, which may be of another format
+        self.filepath = proposed_path(self.filepath, context.scene.blendshape_talker.target.name, self.filename_ext)
         return ExportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -246,6 +249,14 @@ class ExportHead(bpy.types.Operator, ExportHelper):
             path = export_head(context, context.scene.blendshape_talker.target, self.filepath)
             self.report({"INFO"}, f"Exported {path}")
         return outcome
+
+
+def proposed_path(last: str, name: str, suffix: str) -> str:
+    """The file that an export dialog opens with: the last one, or the head's name, with the button's suffix."""
+    if not last:
+        return bpy.path.clean_name(name) + suffix
+    stem, old = os.path.splitext(last)
+    return (stem if old.lower() in FORMATS else last) + suffix
 
 
 def _idle_in_object_mode(operator: Callable, context: bpy.types.Context) -> bool:

@@ -146,6 +146,19 @@ def test_export_button_and_strength(ready, tmp_path):
     assert (tmp_path / "head.fbx").stat().st_size > 10000
 
 
+@pytest.mark.parametrize(
+    ("last", "suffix", "expected"),
+    [
+        ("", ".glb", "Demo_head.glb"),
+        ("/tmp/take.fbx", ".fbx", "/tmp/take.fbx"),
+        ("/tmp/take.fbx", ".glb", "/tmp/take.glb"),
+        ("/tmp/take.2/scene 1.5", ".abc", "/tmp/take.2/scene 1.5.abc"),
+    ],
+)
+def test_every_export_button_proposes_its_own_format(last, suffix, expected):
+    assert operators.proposed_path(last, "Demo head", suffix) == expected
+
+
 def test_emotions_keep_their_numbers_whatever_the_list(registered, monkeypatch):
     before = {item[0]: item[4] for item in properties.emotion_items()}
     monkeypatch.setattr(pipeline, "emotions", lambda: ("neutral", "bored", "angry", "happy"))
