@@ -250,14 +250,14 @@ def bake_again_over_hand_made_keys():
     edited, count = action.name, len(bpy.data.actions)
 
     bgui.click(*place(BAKE))
-    yield 3.0
+    yield 6.0
     bgui.shot("confirm")
     bgui.key("Escape")
     yield 2.0
     assert not progress().running and len(bpy.data.actions) == count, "no was taken for yes"
 
     bgui.click(*place(BAKE))
-    yield 3.0
+    yield 6.0
     bgui.key("Return")
     yield from until(lambda: progress().running, 10, "the bake after a yes")
     yield from bake_ends()
