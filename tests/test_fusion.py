@@ -8,6 +8,8 @@ from blendshape_talker.errors import Cancelled, TalkerError
 from blendshape_talker.expression import ExpressionLibrary
 from blendshape_talker.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
 from blendshape_talker.fusion import Encoder, FusionConfig, FusionModel, FusionNetwork
+from blendshape_talker.training.mirror import Mirror
+from blendshape_talker.training.shape_naming import other_words
 
 TIMES = np.arange(240) / 60.0
 
@@ -74,6 +76,22 @@ def test_no_two_blendshapes_are_nearly_equal(model):
     count = model.speech_count
     assert max(alike[:count, :count].max(), alike[count:, count:].max()) < 0.92
     assert alike[:count, count:].max() < 0.95  # a friendly speaker's smile and a smile have one shape
+
+
+def test_left_and_right_blendshapes_are_mirror_images_and_the_others_symmetric(model, library):
+    head = load_head()
+    mirror = Mirror(head, head.faces, list(library.directions), library.basis)
+    images = mirror(torch.from_numpy(model.blendshapes)).numpy()
+    sided = 0
+    for index, name in enumerate(model.names):
+        opposite = other_words(name)
+        sided += opposite != name
+        shape = model.blendshapes[model.names.index(opposite)]
+        assert np.linalg.norm(images[index] - shape) < 0.15 * np.linalg.norm(shape), name
+        if opposite != name:
+            assert np.linalg.norm(images[index] - model.blendshapes[index]) > 0.5 * np.linalg.norm(shape), name
+            assert name.endswith((" left", " right")), name
+    assert sided >= 20
 
 
 def test_no_deformation_gives_exactly_no_weights(model, library):

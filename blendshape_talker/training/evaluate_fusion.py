@@ -408,7 +408,9 @@ def ablations(settings: FusionTraining) -> dict[str, FusionTraining]:
         "without Laplacian": replace(settings, laplacian=0.0),
         "without geometric mapping": replace(settings, geometry_mapping=False),
         "paper's loss alone": replace(
-            settings, primary=0.0, structure=StructureConfig(mask_upper_face=False, join_lips=False)
+            settings,
+            primary=0.0,
+            structure=StructureConfig(mask_upper_face=False, join_lips=False, mirrored=False),
         ),
         "lips not joined": replace(settings, structure=replace(settings.structure, join_lips=False)),
         "no primary terms": replace(settings, primary=0.0),

@@ -29,6 +29,7 @@ class StructureConfig:
     opening_modes: int = 1
     mask_upper_face: bool = True
     join_lips: bool = True
+    mirrored: bool = True
 
 
 class ShapeStructure:

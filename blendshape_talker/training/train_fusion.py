@@ -6,7 +6,8 @@ Paper: arXiv 2510.25234, section 3.2. With x_a a frame of speech, x_e one of exp
 
 plus the same reconstruction for velocities. Ours, because that loss alone does not disentangle: the structure of
 :mod:`shape_structure`, and two terms that ask the primary weights alone, which are what inference keeps, for the mouth
-of speech (contact frames count more) and for the expression without its lip aperture.
+of speech (contact frames count more) and for the expression without its lip aperture. Also ours: left and right shapes
+in pairs (:mod:`mirror`).
 """
 
 import json
@@ -26,8 +27,9 @@ from ..fusion import FILE_NAME, Domain, Encoder, FusionConfig, FusionModel, Fusi
 from .fusion_data import LinearCorpus, load_expression_corpus, load_speech_corpus
 from .geometry import Facs, load_facs
 from .losses import laplacian_energy, linear_frame_error, shape_sparsity, weighted_shapes
+from .mirror import Mirror, Pairing, in_pairs, other_side
 from .plots import plot_history
-from .shape_naming import name_shapes, principal_components, slider_scale
+from .shape_naming import joined_name, name_shapes, principal_components, slider_scale
 from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
 from .sparse_components import sparse_components
 
@@ -36,6 +38,7 @@ logger = logging.getLogger(__name__)
 ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
 _USED = 0.012  # standard deviation of a FACS weight from which on a corpus counts as using the shape
+_LOST = 0.4  # share of a FACS shape that the structure may take away and still leave its name true
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def fit(
     progress: ProgressCallback | None = None,
     head: Head | None = None,
 ) -> tuple[FusionModel, dict[str, list[float]]]:
-    """Initialise from principal components, train jointly, scale to sliders and name. Returns (model, loss history)."""
+    """Initialise from sparse components, train jointly, scale to sliders and name. Returns (model, loss history)."""
     torch.manual_seed(settings.seed)
     head = head if head is not None else load_head()
     image_map: GeometryMap = head.geometry_map if settings.geometry_mapping else FileOrderMap()
@@ -155,46 +158,83 @@ def fit(
         "speech": _domain(speech.basis, speech_frames, image_map),
         "expression": _domain(expression.basis, expression_frames, image_map),
     }
-    shapes = initial_shapes(speech, expression, structure, head, settings.network)
-    network = FusionNetwork(_fitting_config(settings, len(shapes[0]), len(shapes[1]), image_map))
-    trainer = _Trainer(network, domains, structure, head, facs.faces, shapes, settings)
+    mirrors: tuple[Mirror | None, Mirror | None] = (None, None)
+    if settings.structure.mirrored:
+        mirrors = _mirrors(head, facs, structure)
+    shapes = initial_shapes(speech, expression, structure, head, settings.network, mirrors)
+    pairings = Pairing(mirrors[0], shapes[0][1]), Pairing(mirrors[1], shapes[1][1])
+    network = FusionNetwork(_fitting_config(settings, len(pairings[0].partner), len(pairings[1].partner), image_map))
+    starts = shapes[0][0], shapes[1][0]
+    trainer = _Trainer(network, domains, structure, head, facs.faces, starts, pairings, settings)
     history = trainer.run(progress)
-    _scale_to_sliders(network, domains, settings.headroom)
+    _scale_to_sliders(network, domains, pairings, settings.headroom)
     blendshapes = network.blendshapes.detach().numpy()
     count = network.config.speech_count
     names = [
-        *_names(blendshapes[:count], speech, facs, structure.speech, "speech"),
-        *_names(blendshapes[count:], expression, facs, structure.expression, "expression"),
+        *_names(blendshapes[:count], pairings[0].partner, speech, facs, structure.speech, "speech", head),
+        *_names(blendshapes[count:], pairings[1].partner, expression, facs, structure.expression, "expression", head),
     ]
     return FusionModel(network, tuple(names), image_map), history
 
 
 def initial_shapes(
-    speech: LinearCorpus, expression: LinearCorpus, structure: ShapeStructure, head: Head, config: FusionConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sparse localised components of either corpus within the structure: two times (K, V, 3), metres at weight 1."""
+    speech: LinearCorpus,
+    expression: LinearCorpus,
+    structure: ShapeStructure,
+    head: Head,
+    config: FusionConfig,
+    mirrors: tuple[Mirror | None, Mirror | None],
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Sparse localised components of either corpus within the structure: (K, V, 3), metres at weight 1, and partners.
+
+    partners (K,): index of a shape's mirror image; its own without a mirror.
+    """
     result = []
-    for corpus, constrain, count in (
-        (speech, structure.speech, config.speech_count),
-        (expression, structure.expression, config.expression_count),
+    for corpus, constrain, count, mirror in (
+        (speech, structure.speech, config.speech_count, mirrors[0]),
+        (expression, structure.expression, config.expression_count, mirrors[1]),
     ):
         curves, _ = corpus.frames("train")
         basis = constrain(torch.from_numpy(np.asarray(corpus.basis, np.float32))).numpy()
-        result.append(sparse_components(curves, basis, head.vertices, count))
+        image = (lambda shapes, mirror=mirror: mirror(torch.from_numpy(shapes)).numpy()) if mirror else None
+        shapes = sparse_components(curves, basis, head.vertices, count, mirror=image)
+        result.append(in_pairs(shapes, mirror, head.vertices) if mirror else (shapes, np.arange(len(shapes))))
     return result[0], result[1]
 
 
+def _mirrors(head: Head, facs: Facs, structure: ShapeStructure) -> tuple[Mirror, Mirror]:
+    """Mirrors that are exact for FACS shapes as the structure leaves them, speech's and expression's."""
+    names = [str(name) for name in facs.names]
+    deltas = torch.from_numpy(np.asarray(facs.deltas, np.float32))
+    made = (constrain(deltas).numpy() for constrain in (structure.speech, structure.expression))
+    first, second = (Mirror(head, facs.faces, names, muscles) for muscles in made)
+    return first, second
+
+
 def _names(
-    shapes: np.ndarray, corpus: LinearCorpus, facs: Facs, constrain: Callable[[torch.Tensor], torch.Tensor], prefix: str
+    shapes: np.ndarray,
+    partner: np.ndarray,
+    corpus: LinearCorpus,
+    facs: Facs,
+    constrain: Callable[[torch.Tensor], torch.Tensor],
+    prefix: str,
+    head: Head,
 ) -> list[str]:
     """Names after the FACS shapes as the structure leaves them, those that the corpus uses where it is made of them."""
-    used = np.ones(len(facs.names), bool)
+    names = [str(name) for name in facs.names]
+    other = np.array([names.index(other_side(name)) for name in names])
+    used = np.ones(len(names), bool)
     if corpus.basis.shape == facs.deltas.shape and np.allclose(corpus.basis, facs.deltas, atol=1e-5):
         used = corpus.frames("train")[0].std(axis=0) > _USED
-    deltas = constrain(torch.from_numpy(np.asarray(facs.deltas, np.float32))).numpy()
-    left = np.sqrt(np.square(deltas).sum(axis=(1, 2)) / np.maximum(np.square(facs.deltas).sum(axis=(1, 2)), 1e-12))
-    used &= left > 0.4  # a muscle that the structure takes away cannot name what is there
-    return name_shapes(shapes, [str(name) for name in facs.names[used]], deltas[used], prefix)
+    original = torch.from_numpy(np.asarray(facs.deltas, np.float32))
+    deltas = constrain(original)
+    lost = ((deltas - original).flatten(1).norm(dim=1) / original.flatten(1).norm(dim=1).clamp_min(1e-9)).numpy()
+    # a muscle that the structure takes away cannot name what is there
+    whole = lost + lost[other] < 2 * _LOST
+    known = [name if kept else joined_name(name) for name, kept in zip(names, whole, strict=True)]
+    used = (used | used[other]) & np.array([name != "" for name in known])
+    kept = [name for name, chosen in zip(known, used, strict=True) if chosen]
+    return name_shapes(shapes, kept, deltas.numpy()[used], prefix, partner, head.vertices[:, 0])
 
 
 class _Trainer:
@@ -206,9 +246,11 @@ class _Trainer:
         head: Head,
         faces: np.ndarray,
         shapes: tuple[np.ndarray, np.ndarray],
+        pairings: tuple[Pairing, Pairing],
         settings: FusionTraining,
     ) -> None:
         self.network, self.domains, self.structure, self.settings = network, domains, structure, settings
+        self.pairings = pairings
         self.free = [torch.nn.Parameter(torch.from_numpy(_MM * shape)) for shape in shapes]
         laplacian = graph_laplacian(faces, VERTEX_COUNT).tocoo()
         indices = torch.from_numpy(np.stack([laplacian.row, laplacian.col]).astype(np.int64))
@@ -234,8 +276,9 @@ class _Trainer:
         self._start_encoders()
 
     def shapes(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B_A (K_A, V, 3), B_E (K_E, V, 3)) in mm, with their structure."""
-        return self.structure.speech(self.free[0]), self.structure.expression(self.free[1])
+        """(B_A (K_A, V, 3), B_E (K_E, V, 3)) in mm, in mirrored pairs, with their structure."""
+        speech, expression = (pairing(free) for pairing, free in zip(self.pairings, self.free, strict=True))
+        return self.structure.speech(speech), self.structure.expression(expression)
 
     def run(self, progress: ProgressCallback | None) -> dict[str, list[float]]:
         settings = self.settings
@@ -386,17 +429,22 @@ def _fitting_config(
 
 
 @torch.no_grad()
-def _scale_to_sliders(network: FusionNetwork, domains: dict[Domain, _Domain], headroom: float) -> None:
-    """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too."""
+def _scale_to_sliders(
+    network: FusionNetwork, domains: dict[Domain, _Domain], pairings: tuple[Pairing, Pairing], headroom: float
+) -> None:
+    """Give every blendshape the size at which its own domain's weights fill -1 … 1; encoders follow, metres too.
+
+    The two of a pair get one size.
+    """
     count = network.config.speech_count
     factors = []
-    for kind, domain in domains.items():
+    for (kind, domain), pairing in zip(domains.items(), pairings, strict=True):
         encoder = network.encoder(kind)
         patches = encoder.patches(domain.images)
         chosen = domain.frames[:: max(1, len(domain.frames) // 40_000)]
         weights = torch.cat([encoder.read_patches(torch.tensordot(block, patches, 1)) for block in chosen.split(1024)])
-        own = weights[:, :count] if kind == "speech" else weights[:, count:]
-        factors.append(torch.from_numpy(headroom * slider_scale(own.numpy())).float())
+        own = (weights[:, :count] if kind == "speech" else weights[:, count:]).numpy()
+        factors.append(torch.from_numpy(headroom * slider_scale(np.vstack([own, own[:, pairing.partner]]))).float())
     factor = torch.cat(factors)
     network.blendshapes *= factor[:, None, None]
     for encoder in (network.speech_encoder, network.expression_encoder):

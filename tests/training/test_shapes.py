@@ -6,7 +6,13 @@ import torch
 
 from blendshape_talker.expression import ExpressionLibrary
 from blendshape_talker.flame import load_head
-from blendshape_talker.training.shape_naming import fit_weights, name_shapes, principal_components, slider_scale
+from blendshape_talker.training.shape_naming import (
+    fit_weights,
+    name_shapes,
+    other_words,
+    principal_components,
+    slider_scale,
+)
 from blendshape_talker.training.shape_structure import ShapeStructure, StructureConfig, graph_laplacian, smooth_kernel
 from blendshape_talker.training.sparse_components import sparse_components
 
@@ -134,3 +140,17 @@ def test_names_say_what_a_shape_does_and_are_unique(library):
     assert found[:3] == ["speech jaw open", "speech mouth smile", "speech mouth smile left"]
     assert found[3] == "speech jaw open + brow down left" or found[3] == "speech brow down left + jaw open"
     assert len(set(found)) == 5
+
+
+def test_names_of_a_pair_differ_in_the_side_alone(library):
+    names, basis = list(library.directions), library.basis
+    left, right, pucker = (basis[names.index(name)] for name in ("mouthSmile_L", "mouthSmile_R", "mouthPucker"))
+    across = load_head().vertices[:, 0]
+    half = pucker * (across > 0)[:, None]
+    other = pucker * (across <= 0)[:, None]
+    shapes = np.stack([left + right, left, right, half, other, 0.9 * left, 0.9 * right])
+    partner = np.array([0, 2, 1, 4, 3, 6, 5])
+    found = name_shapes(shapes, names, basis, "speech", partner, across)
+    assert found[:3] == ["speech mouth smile", "speech mouth smile left", "speech mouth smile right"]
+    assert found[3:5] == ["speech lips pucker left", "speech lips pucker right"]
+    assert found[6] == other_words(found[5]) and len(set(found)) == len(found)
