@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from ..flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ..fusion import Domain, FusionModel
 from .expression_corpus import FPS
 from .fusion_data import LinearCorpus, LinearSequence, load_expression_corpus, load_speech_corpus
-from .linear_probe import chance, probe_accuracy
+from .fusion_probes import told_by_probes
+from .fusion_tables import COLUMNS, Measured, ablation_table, format_table
 from .shape_naming import fit_weights, principal_components
 from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
 from .sparse_components import sparse_components
@@ -37,65 +38,7 @@ CONTACT_TOLERANCE_MM = 1.0  # that an emotion may part a labiodental contact by
 NOISE_MM = 0.2  # standard deviation of each coordinate: that of a good scan
 _FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
 _NOISY_FRAMES = 600
-_PROBE_FRAMES = 12000  # phones that a probe learns from
-_APEX_FRAMES = 8  # of each expression take, the strongest
 _LABIODENTALS = ("F", "V")
-
-COLUMNS: dict[str, str] = {
-    "closures_mean": "closures kept, mean of the emotions, %",
-    "closures_worst": "closures kept, worst emotion, %",
-    "bitten_mean": "/f v/ kept: lower against upper lip, mean of the emotions, %",
-    "bitten_worst": "/f v/ kept: lower against upper lip, worst emotion, %",
-    "teeth_mean": "/f v/ kept: lower lip at the upper teeth, mean of the emotions, %",
-    "teeth_worst": "/f v/ kept: lower lip at the upper teeth, worst emotion, %",
-    "upper_face_kept": "expression kept in the upper face, %",
-    "corners_kept": "expression kept at the mouth corners, %",
-    "speech_error": "reconstruction of speech, primary weights, lips, mm",
-    "expression_error": "reconstruction of expressions, all weights, face, mm",
-    "noisy_error": "speech with 0.2 mm of noise on the input, primary weights, lips, mm",
-    "lve_before": "LVE of the speech network before fusion, mm",
-    "lve_after": "LVE after fusion, mm",
-    "lve_rise": "difference, mm",
-    "speech_leak": "speech moves brows and lids, mm",
-    "expression_leak": "expression moves the lips apart, mm",
-    "speech_cross": "speech that cross-domain weights explain (dropped), face, mm",
-    "expression_cross": "expression that cross-domain weights explain (dropped), face, mm",
-    "phone_probe": "phone told by a linear probe from w_E of speech, %",
-    "phone_own": "    from w_A of speech, %",
-    "phone_chance": "    by guessing, %",
-    "emotion_probe": "emotion told by a linear probe from w_A of expressions, %",
-    "emotion_own": "    from w_E of expressions, %",
-    "emotion_chance": "    by guessing, %",
-    "weights_outside": "weights of test speech and emotions outside -1 ... 1, %",
-    "likeness_within": "cosine of the two blendshapes most alike, within a set",
-    "likeness_across": "cosine of the two blendshapes most alike, one of either set",
-    "roughness": "roughness of the blendshapes, % of their size",
-    "frames_per_second": "frames a second through an encoder",
-}
-
-SHORT_COLUMNS: dict[str, tuple[str, int]] = {  # of the ablations' table: heading, decimals
-    "closures_mean": ("closures", 1),
-    "closures_worst": ("worst", 1),
-    "teeth_mean": ("teeth", 1),
-    "corners_kept": ("corners", 1),
-    "speech_error": ("speech", 4),
-    "noisy_error": ("noisy", 4),
-    "expression_error": ("expression", 3),
-    "lve_rise": ("LVE rise", 4),
-    "speech_leak": ("brows", 4),
-    "expression_leak": ("lips", 3),
-    "phone_probe": ("phone", 1),
-    "emotion_probe": ("emotion", 1),
-    "roughness": ("rough", 2),
-}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """columns: the keys of COLUMNS (NaN where a column does not apply); closures: % kept per emotion."""
-
-    columns: dict[str, float]
-    closures: dict[str, float]
 
 
 class DirectAddition:
@@ -188,7 +131,7 @@ def measure(
         columns["roughness"] = roughness(system.model.blendshapes, faces)
         columns["frames_per_second"] = _speed(system, library)
         columns.update(_cross_domain(system.model, speech, expression, face))
-        columns.update(_probes(system.model, speech, expression))
+        columns.update(told_by_probes(system.model, speech, expression))
         columns.update(_sliders(system.model, speech, library))
     if predictions:
         columns.update(_lip_vertex_errors(system, speech, takes, predictions, lips))
@@ -275,53 +218,6 @@ def _cross_domain(
         moved = np.tensordot(weights[:, other], model.blendshapes[other][:, face], 1)
         sizes[f"{kind}_cross"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
     return sizes
-
-
-def _probes(model: FusionModel, speech: LinearCorpus, expression: LinearCorpus) -> dict[str, float]:
-    """What linear probes tell from cross-domain weights, and for comparison from primary ones.
-
-    Phones: the middle frame of each, learnt from the training speakers and asked of the test speakers. Emotions: the
-    labels of the expression corpus at the strongest frames of each take, learnt and asked of identities likewise.
-    """
-    count = model.speech_count
-    result: dict[str, float] = {}
-    learnt, asked = (_phone_middles(speech.of_split(split)) for split in ("train", "test"))
-    if len(learnt[0]) and len(asked[0]):
-        learnt, asked = ((model.all_weights(x, speech.basis, "speech"), y) for x, y in (learnt, asked))
-        own, cross = (
-            probe_accuracy(learnt[0][:, part], learnt[1], asked[0][:, part], asked[1])
-            for part in (slice(0, count), slice(count, None))
-        )
-        result |= {"phone_probe": cross, "phone_own": own, "phone_chance": chance(learnt[1])}
-    learnt, asked = (_apexes(expression.of_split(split)) for split in ("train", "test"))
-    learnt, asked = ((model.all_weights(x, expression.basis, "expression"), y) for x, y in (learnt, asked))
-    cross, own = (
-        probe_accuracy(learnt[0][:, part], learnt[1], asked[0][:, part], asked[1])
-        for part in (slice(0, count), slice(count, None))
-    )
-    return result | {"emotion_probe": cross, "emotion_own": own, "emotion_chance": chance(learnt[1])}
-
-
-def _phone_middles(takes: list[LinearSequence]) -> tuple[np.ndarray, np.ndarray]:
-    """(curves (N, K), phones (N,)) in the middle of the phones, stress marks dropped; evenly thinned."""
-    curves, phones = [], []
-    for take in takes:
-        for start, end, phone in take.phones or []:
-            frame = int(round(0.5 * (start + end) * FPS))
-            if frame < len(take.curves):
-                curves.append(take.curves[frame])
-                phones.append(phone.rstrip("012"))
-    step = max(1, -(-len(curves) // _PROBE_FRAMES))
-    return np.array(curves[::step]), np.array(phones[::step])
-
-
-def _apexes(takes: list[LinearSequence]) -> tuple[np.ndarray, np.ndarray]:
-    """(curves (N, K), labels (N,)) of the strongest frames of each take."""
-    strongest = [
-        take.curves[np.argsort(np.linalg.norm(take.curves, axis=1), kind="stable")[-_APEX_FRAMES:]] for take in takes
-    ]
-    labels = [take.label for take, curves in zip(takes, strongest, strict=True) for _ in curves]
-    return np.concatenate(strongest), np.array(labels)
 
 
 def _sliders(model: FusionModel, speech: LinearCorpus, library: ExpressionLibrary) -> dict[str, float]:
@@ -457,41 +353,6 @@ def evaluate(
             stream.write(json.dumps(content, indent=1).encode())
     report(1.0, "measured")
     return format_table(results) + (f"\n\n{ablation_table(results)}" if with_ablations else "")
-
-
-def ablation_table(results: Mapping[str, Measured]) -> str:
-    """Systems as rows and the columns that an ablation can hurt, in few characters."""
-    width = max(len(name) for name in results) + 2
-    cells = [max(8, len(text) + 2) for text, _ in SHORT_COLUMNS.values()]
-    texts = [text for text, _ in SHORT_COLUMNS.values()]
-    lines = [" " * width + "".join(f"{text:>{cell}}" for text, cell in zip(texts, cells, strict=True))]
-    for name, result in results.items():
-        figures = [
-            f"{'-':>{cell}}" if np.isnan(result.columns[key]) else f"{result.columns[key]:>{cell}.{digits}f}"
-            for (key, (_, digits)), cell in zip(SHORT_COLUMNS.items(), cells, strict=True)
-        ]
-        lines.append(f"{name:<{width}}" + "".join(figures))
-    return "\n".join(lines)
-
-
-def format_table(results: Mapping[str, Measured]) -> str:
-    """Systems as columns, measures and emotions as rows."""
-    names = list(results)
-    width = max(len(text) for text in COLUMNS.values()) + 2
-    cell = max(11, *(len(name) + 2 for name in names))
-    lines = [" " * width + "".join(f"{name:>{cell}}" for name in names)]
-    for key, text in COLUMNS.items():
-        lines.append(f"{text:<{width}}" + "".join(_cell(results[name].columns[key], cell) for name in names))
-    for emotion in next(iter(results.values())).closures:
-        text = f"closures kept, {emotion}, %"
-        lines.append(f"{text:<{width}}" + "".join(_cell(results[name].closures[emotion], cell) for name in names))
-    return "\n".join(lines)
-
-
-def _cell(value: float, width: int) -> str:
-    if np.isnan(value):
-        return f"{'-':>{width}}"
-    return f"{value:>{width}.0f}" if abs(value) >= 1000 else f"{value:>{width}.4g}"
 
 
 def size_table(

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import checkpoint, speech
+from ..audio import SAMPLE_RATE
 from ..errors import TalkerError
 from ..files import whole_file
 from ..flame import load_head
 from ..speech import SpeechModel, load_weights
-from ..whisper import KIND, WhisperConfig, WhisperEncoder, convert, unpack
+from ..whisper import FEATURE_RATE, KIND, WhisperConfig, WhisperEncoder, convert, even, unpack
 from . import conditions, evaluate_speech
 from .evaluate_speech import COLUMNS
 from .train_speech import TrainingSettings, train
@@ -39,9 +40,7 @@ class LogMelEncoder:
 
     def encode(self, log_mel: np.ndarray, *args: object, **options: object) -> np.ndarray:
         """(T,80) at 100 Hz to (T/2,160) at 50 Hz."""
-        if len(log_mel) % 2:
-            log_mel = np.concatenate([log_mel, log_mel[-1:]])
-        return log_mel.reshape(-1, self.config.width).astype(np.float32)
+        return even(log_mel).reshape(-1, self.config.width).astype(np.float32)
 
 
 class Remembering:
@@ -107,7 +106,7 @@ def noisy_takes(sequences: Sequence[SpeechSequence], seed: int = 0) -> Iterator[
     for number, sequence in enumerate([s for s in sequences if s.source][:_NOISY_TAKES]):
         make = conditions.music if number % 2 else conditions.room_noise
         samples = sequence.samples()
-        noise = make(len(samples) / 16000, np.random.default_rng([seed, number]))
+        noise = make(len(samples) / SAMPLE_RATE, np.random.default_rng([seed, number]))
         mixed = conditions.mixed(samples, noise, NOISE_DECIBELS)
         yield replace(sequence, subject="noise", load_samples=lambda mixed=mixed: mixed)
 
@@ -181,7 +180,7 @@ def _encoder(key: str, work: Path, whisper: str | os.PathLike[str] | None) -> Wh
 def _milliseconds_per_second(model: SpeechModel) -> float:
     """CPU time of the network alone, without its encoder, for a second of sound."""
     frames = _COST_SECONDS * speech.FPS
-    features = np.zeros((_COST_SECONDS * 50 + 10, model.config.feature_width), np.float32)
+    features = np.zeros((_COST_SECONDS * FEATURE_RATE + 10, model.config.feature_width), np.float32)
     model.coefficients_of_features(features, frames)
     took = []
     for _ in range(5):

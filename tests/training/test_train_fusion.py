@@ -13,18 +13,10 @@ from blendshape_talker.expression import ExpressionLibrary
 from blendshape_talker.flame import load_head
 from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training import evaluate_fusion
-from blendshape_talker.training.evaluate_fusion import (
-    COLUMNS,
-    SHORT_COLUMNS,
-    DirectAddition,
-    ablation_table,
-    format_table,
-    lip_gaps,
-    measure,
-    off_the_teeth,
-)
+from blendshape_talker.training.evaluate_fusion import DirectAddition, lip_gaps, measure, off_the_teeth
 from blendshape_talker.training.expression_corpus import ExpressionTake, write_curves, write_florence4d
 from blendshape_talker.training.fusion_data import load_expression_corpus, load_speech_corpus
+from blendshape_talker.training.fusion_tables import COLUMNS, SHORT_COLUMNS, ablation_table, format_table
 from blendshape_talker.training.geometry import KIND as GEOMETRY_KIND
 from blendshape_talker.training.geometry import Facs
 from blendshape_talker.training.losses import laplacian_energy, linear_frame_error, shape_sparsity, weighted_shapes
