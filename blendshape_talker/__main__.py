@@ -148,7 +148,7 @@ def _add_flame(commands) -> None:
 
 
 def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import flame, flame_model
+    from .face import flame, flame_model
 
     pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
     progress(0.0, "reading the model")

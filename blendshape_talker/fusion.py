@@ -21,7 +21,7 @@ from torch import nn
 
 from . import checkpoint
 from .errors import Cancelled, TalkerError
-from .flame import VERTEX_COUNT, GeometryMap, load_head
+from .face.flame import VERTEX_COUNT, GeometryMap, load_head
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio import load_recording
 from .errors import Cancelled, TalkerError
-from .expression import ExpressionLibrary
+from .expression.library import ExpressionLibrary
+from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
-from .flame import LOWER_LIP, UPPER_LIP
+from .speech.audio import load_recording
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class Talker:
         """Load the bundled weights onto ``device`` (auto, cpu, cuda, mps); torch is imported here and not before."""
         chosen = choose_device(device)
         from .fusion import FusionModel
-        from .speech import SpeechModel
+        from .speech.network import SpeechModel
 
         logger.info("loading networks on %s", chosen)
         return cls(SpeechModel.load(device=chosen), FusionModel.load(device=chosen), ExpressionLibrary.load(), chosen)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from blendshape_talker.errors import Cancelled, TalkerError
-from blendshape_talker.expression import ExpressionLibrary
-from blendshape_talker.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
+from blendshape_talker.expression.library import ExpressionLibrary
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
 from blendshape_talker.fusion import Encoder, FusionConfig, FusionModel, FusionNetwork
-from blendshape_talker.training.mirror import Mirror
-from blendshape_talker.training.shape_naming import other_words
+from blendshape_talker.training.fusion.shape_naming import other_words
+from blendshape_talker.training.geometry.mirror import Mirror
 
 TIMES = np.arange(240) / 60.0
 

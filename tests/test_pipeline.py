@@ -6,7 +6,7 @@ import pytest
 from blendshape_talker import pipeline
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
-from blendshape_talker.flame import load_head
+from blendshape_talker.face.flame import load_head
 
 DEMO = ASSETS / "demo_speech.flac"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from ..flame import Head
+from ..face.flame import Head
 
 SKIN, EYES = "Talker skin", "Talker eyes"
 _REST, _EYE_ANGLE = "talker_rest", "talker_eye_angle"

@@ -11,8 +11,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .. import meshes, pipeline
+from .. import pipeline
 from ..errors import TalkerError
+from ..face import meshes
 from . import animation
 from .animation import Take
 from .scene_io import add_sound
@@ -65,9 +66,7 @@ def make_request(
     hand_made = animation.hand_made_animation(target)
     if hand_made and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")
-    pipeline.check_settings(
-        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions()
-    )
+    pipeline.check_settings(performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions())
     rest = animation.rest_vertices(target)
     return Request(performance, scene.name, target.name, rest, frame_rate_of(scene), start_frame)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .. import meshes, pipeline
+from .. import pipeline
 from ..errors import TalkerError
+from ..face import meshes
 from . import animation, scene_io
 from .outputs import silent, whole_outputs
 from .preview import render_stills

@@ -12,7 +12,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..errors import TalkerError
-from ..flame import load_head
+from ..face.flame import load_head
 from . import appearance
 from .animation import rest_vertices
 from .outputs import whole_outputs

@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from .. import meshes
-from ..flame import load_head
+from ..face import meshes
+from ..face.flame import load_head
 from .animation import MARK, rest_vertices
 from .appearance import dress
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE, load_recording
 from ..checkpoint import ASSETS
 from ..files import whole_file
+from ..speech.audio import SAMPLE_RATE, load_recording
 
 if TYPE_CHECKING:
     import torch

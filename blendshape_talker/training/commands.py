@@ -48,9 +48,10 @@ def _add_geometry(corpora) -> None:
 
 
 def _geometry(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import geometry, head, plots
+    from . import plots
+    from .geometry import facs, head
 
-    geometry.make_facs(arguments.data, arguments.out, progress=progress)
+    facs.make_facs(arguments.data, arguments.out, progress=progress)
     if arguments.head:
         head.make_head(arguments.out, arguments.head, progress=progress)
     if arguments.picture:
@@ -83,7 +84,7 @@ def _add_speech_corpus(corpora) -> None:
 
 
 def _speech_corpus(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import speech_corpus
+    from .corpus import speech_corpus
 
     speech_corpus.make_speech_corpus(
         arguments.geometry,
@@ -104,7 +105,7 @@ def _add_demo_speech(corpora) -> None:
 
 
 def _demo_speech(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import demo_speech
+    from .corpus import demo_speech
 
     progress(0.0, "speaking")
     demo_speech.make_demo_speech(arguments.out)
@@ -132,7 +133,7 @@ def _add_expressions(corpora) -> None:
 
 
 def _expressions(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import expression_corpus
+    from .corpus import expression_corpus
 
     expression_corpus.make_corpus(
         arguments.geometry, arguments.out, arguments.identities, arguments.layout, arguments.seed, progress
@@ -140,7 +141,7 @@ def _expressions(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def _expression_library(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import expression_corpus
+    from .corpus import expression_corpus
 
     expression_corpus.make_library(arguments.geometry, arguments.out, arguments.seed)
 
@@ -157,7 +158,7 @@ def _add_encoder(corpora) -> None:
 
 
 def _encoder(arguments: argparse.Namespace, progress: Progress) -> None:
-    from .. import whisper
+    from ..speech import whisper
 
     whisper.convert(arguments.whisper, arguments.out, arguments.layers)
     progress.close()
@@ -176,7 +177,7 @@ def _add_train_speech(networks) -> None:
 
 
 def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import train_speech
+    from .speech import train as train_speech
 
     given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -205,7 +206,9 @@ def _add_evaluate_speech(subjects) -> None:
 
 
 def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import encoder_windows, evaluate_speech, speech_ablations
+    from .speech import ablations as speech_ablations
+    from .speech import encoder_windows
+    from .speech import evaluate as evaluate_speech
 
     if arguments.windows:
         table = encoder_windows.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
@@ -235,7 +238,7 @@ def _add_evaluate_conditions(subjects) -> None:
 
 
 def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import evaluate_conditions
+    from .speech import evaluate_conditions
 
     table = evaluate_conditions.run(arguments.ljspeech, arguments.model, arguments.json, progress)
     progress.close()
@@ -261,7 +264,7 @@ def _add_train_fusion(networks) -> None:
 
 
 def _train_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import train_fusion
+    from .fusion import train as train_fusion
 
     changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})
     path = train_fusion.train(
@@ -284,7 +287,7 @@ def _add_evaluate_fusion(subjects) -> None:
 
 
 def _evaluate_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import evaluate_fusion
+    from .fusion import evaluate as evaluate_fusion
 
     if arguments.sizes:
         progress.close()

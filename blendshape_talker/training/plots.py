@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..face.flame import load_head
 from ..files import whole_file
-from ..flame import load_head
-from .geometry import load_facs
+from .geometry.facs import load_facs
 
 
 def plot_history(history: dict[str, list[float]], path: str | Path) -> Path:

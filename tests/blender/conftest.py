@@ -11,7 +11,7 @@ import blendshape_talker  # noqa: E402
 from blendshape_talker.blender import bake  # noqa: E402
 from blendshape_talker.blender.animation import Take  # noqa: E402
 from blendshape_talker.errors import Cancelled  # noqa: E402
-from blendshape_talker.flame import VERTEX_COUNT  # noqa: E402
+from blendshape_talker.face.flame import VERTEX_COUNT  # noqa: E402
 from blendshape_talker.pipeline import Animation  # noqa: E402
 
 

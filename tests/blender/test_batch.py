@@ -9,7 +9,7 @@ import pytest
 from blendshape_talker import __main__, checkpoint
 from blendshape_talker.blender import animation, batch
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.flame import load_head
+from blendshape_talker.face.flame import load_head
 from blendshape_talker.pipeline import Talker
 
 DEMO_SPEECH = checkpoint.ASSETS / "demo_speech.flac"

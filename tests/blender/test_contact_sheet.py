@@ -9,7 +9,7 @@ import pytest
 from blendshape_talker import __main__, pipeline
 from blendshape_talker.blender import contact_sheet
 from blendshape_talker.blender.contact_sheet import Section
-from blendshape_talker.flame import load_head
+from blendshape_talker.face.flame import load_head
 
 SIZE = 48
 

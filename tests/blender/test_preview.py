@@ -7,7 +7,7 @@ import pytest
 from blendshape_talker.blender import animation, preview, scene_io
 from blendshape_talker.blender.animation import Take
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.flame import load_head
+from blendshape_talker.face.flame import load_head
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from mathutils import Matrix
 
 from blendshape_talker.blender import animation, bake, scene_io
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.flame import load_head
+from blendshape_talker.face.flame import load_head
 
 TURN = np.array(Matrix.Rotation(0.7, 3, (1.0, 2.0, 0.5)))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blendshape_talker.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT
 
 # Rough movement in mm (upper lip y, z; lower lip y, z) of a whole unit; what is not here does not move the lips.
 _LIPS = {

@@ -5,7 +5,8 @@ from face_shapes import NAMES, neutral_head, shape_deltas
 from PIL import Image
 
 from blendshape_talker import checkpoint
-from blendshape_talker.training import geometry, plots
+from blendshape_talker.training import plots
+from blendshape_talker.training.geometry import facs as geometry
 
 
 def test_loss_plot_is_a_picture(tmp_path):

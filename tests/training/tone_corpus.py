@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from blendshape_talker.flame import LOWER_LIP, UPPER_LIP, load_head
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
 
 SECONDS = 3.0
 SPLITS = {"anna": "train", "berta": "train", "clara": "val", "dora": "test"}

@@ -1,0 +1,1 @@
+"""Data, losses, training and evaluation of the speech network."""

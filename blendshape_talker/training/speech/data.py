@@ -1,0 +1,335 @@
+"""What the speech network learns from: encoder features and basis coefficients of every sequence, cached on disk.
+
+A corpus (``vocaset.read_corpus``: our own curves, VOCASET's or FaceFormer's files) becomes a basis of vertex
+displacements and, per sequence, one clean and several augmented copies of its sound as encoder features. Whatever
+changes a copy's length changes its frames with it. Sound without speech and a closed mouth are added, so that
+silence, noise and music keep the mouth shut.
+"""
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import TalkerError
+from ...face.flame import VERTEX_COUNT, Head
+from ...speech.network import FPS, features_of
+from ...speech.whisper import WhisperEncoder
+from ..corpus.augmentation import VERSION, augment, coughs
+from ..corpus.vocaset import SpeechSequence
+
+Progress = Callable[[float, str], None]
+SAMPLE_RATE = 16000
+QUIET_SUBJECT = "(no speech)"
+_BLOCK = 300
+_LAST_POSITION = 300
+_BASIS_FRAMES, _FRAMES_PER_TAKE = 900, 24
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A linear basis of displacements, orthonormal in a weighting of the vertices.
+
+    shapes (K,5023,3): metres per unit; vertex_weights (5023,), summing to one: the squared length of a coefficient
+    vector is the weighted mean squared displacement in mm². Zero coefficients are the neutral face.
+    """
+
+    shapes: np.ndarray
+    vertex_weights: np.ndarray
+
+    def project(self, deltas: np.ndarray) -> np.ndarray:
+        """Coefficients (T,K) of displacements (T,5023,3) in metres: the nearest face in the weighting."""
+        dual = self.shapes * self.vertex_weights[None, :, None] * 1e6
+        return deltas.reshape(len(deltas), -1) @ dual.reshape(len(dual), -1).T
+
+    def displacements(self, coefficients: np.ndarray) -> np.ndarray:
+        """Vertex displacements (T,5023,3) in metres."""
+        flat = coefficients @ self.shapes.reshape(len(self.shapes), -1)
+        return flat.reshape(len(coefficients), VERTEX_COUNT, 3)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One copy of a sequence: features (A,512) f16 at 50 Hz, coefficients (T,K) f32 at 60 Hz."""
+
+    name: str
+    subject: str
+    split: str
+    features: np.ndarray
+    coefficients: np.ndarray
+
+    @property
+    def seconds(self) -> float:
+        return len(self.coefficients) / FPS
+
+
+def vertex_weights(head: Head) -> np.ndarray:
+    """How much each vertex counts, (5023,), summing to one: lips most, then the mouth; brows and lids hardly."""
+    weights = 0.05 + 0.95 * head.mouth
+    weights[head.lips] += 3
+    weights[head.lip_pairs.ravel()] += 6
+    weights *= 1 - 0.95 * head.upper_face
+    weights *= 0.02 + 0.98 * head.face
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def fit_basis(sequences: Sequence[SpeechSequence], weights: np.ndarray, count: int, seed: int = 0) -> Basis:
+    """Weighted principal components, about zero, of frames drawn from the training sequences."""
+    training = [sequence for sequence in sequences if sequence.split == "train"]
+    if not training:
+        raise TalkerError("the corpus has no training sequences; make it again with more sequences")
+    generator = np.random.default_rng(seed)
+    share = min(max(1, _BASIS_FRAMES // len(training)), _FRAMES_PER_TAKE)
+    chosen = generator.permutation(len(training))[:_BASIS_FRAMES]
+    frames = []
+    for sequence in (training[index] for index in chosen):
+        for frame in generator.integers(0, sequence.frames, share):
+            frames.append(sequence.deltas(int(frame), int(frame) + 1)[0])
+    root = np.sqrt(weights)[:, None].astype(np.float64)
+    matrix = (np.stack(frames) * root).reshape(len(frames), -1)
+    values, vectors = np.linalg.eigh(matrix @ matrix.T)
+    order = np.argsort(values)[::-1]
+    kept = order[: min(count, int((values > 1e-9 * values.max()).sum()))]
+    directions = (vectors[:, kept] / np.sqrt(values[kept])).T @ matrix
+    shapes = directions.reshape(len(kept), VERTEX_COUNT, 3) / root / 1000
+    return Basis(shapes.astype(np.float32), weights)
+
+
+def coefficients_of(sequence: SpeechSequence, basis: Basis) -> np.ndarray:
+    """Coefficients (T,K) of a whole sequence: through its curves where it has any, else block by block."""
+    curves = sequence.curves()
+    if curves is not None and sequence.shapes is not None:
+        return (curves @ basis.project(sequence.shapes)).astype(np.float32)
+    blocks = [
+        basis.project(sequence.deltas(start, min(start + _BLOCK, sequence.frames)))
+        for start in range(0, sequence.frames, _BLOCK)
+    ]
+    return np.concatenate(blocks).astype(np.float32)
+
+
+class FeatureCache:
+    """Encoder features of all copies in a folder; what is there already is not computed again.
+
+    ``settings`` are everything the content depends on; a folder made with others is refused.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], settings: dict[str, object]):
+        self._folder = Path(folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        record = self._folder / "cache.json"
+        if record.exists() and json.loads(record.read_text()) != settings:
+            raise TalkerError(f"{folder}: holds features made with other settings; delete it or name another folder")
+        record.write_text(json.dumps(settings))
+
+    def get(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Features (A,512) f16 of one copy."""
+        path = self._folder / f"{name}.npy"
+        if path.exists():
+            return np.load(path, allow_pickle=False)
+        features = compute().astype(np.float16)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp.npy")
+        np.save(temporary, features)
+        os.replace(temporary, path)
+        return features
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a copy does to time: ``speed`` times as fast, then ``lead`` and ``tail`` frames of silence."""
+
+    speed: float = 1.0
+    lead: int = 0
+    tail: int = 0
+
+    @classmethod
+    def draw(cls, generator: np.random.Generator) -> "Timing":
+        """A speed within about a sixth, pauses of up to a second in tenths."""
+        lead, tail = (6 * int(count) for count in generator.integers(0, 11, 2))
+        return cls(float(generator.uniform(0.85, 1.18)), lead, tail)
+
+    def of_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Sound (N,) at 16 kHz at its new times; pitch moves with speed."""
+        if self == Timing():
+            return samples
+        import soxr
+
+        moved = soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE / self.speed).astype(np.float32)
+        lead, tail = (round(frames * SAMPLE_RATE / FPS) for frames in (self.lead, self.tail))
+        return np.pad(moved, (lead, tail))
+
+    def of_frames(self, coefficients: np.ndarray, count: int) -> np.ndarray:
+        """Coefficients (T,K) at their new times, ``count`` frames; the face eases to and from neutral in the pauses."""
+        position = (np.arange(count) - self.lead) * self.speed
+        inside = np.clip(position, 0, len(coefficients) - 1)
+        before = inside.astype(int)
+        after = np.minimum(before + 1, len(coefficients) - 1)
+        share = (inside - before)[:, None]
+        moved = coefficients[before] * (1 - share) + coefficients[after] * share
+        distance = np.abs(position - inside) / self.speed
+        return (moved * np.clip(1 - distance / 12, 0, 1)[:, None]).astype(np.float32)
+
+
+def prepare(
+    sequences: Sequence[SpeechSequence],
+    basis: Basis,
+    encoder: WhisperEncoder,
+    folder: str | os.PathLike[str],
+    copies: int = 1,
+    recorded_copies: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Example]:
+    """Examples for training and validation: each sequence clean, and ``copies`` augmented ones of those to train on.
+
+    ``recorded_copies`` of those whose ``source`` names a recording: real voices are scarce beside synthetic ones.
+    """
+    content = "".join(f"{sequence.name} {sequence.frames} {sequence.voice} {sequence.text}" for sequence in sequences)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    made_with = {"augmentation": VERSION, "corpus": digest, "encoder": encoder.config.layers, "seed": seed}
+    cache = FeatureCache(folder, made_with)
+    used = [sequence for sequence in sequences if sequence.split in ("train", "val")]
+    examples = []
+    for number, sequence in enumerate(used):
+        if progress is not None:
+            progress(number / len(used), "Encoding the corpus")
+        coefficients = coefficients_of(sequence, basis)
+        augmented = recorded_copies if sequence.source else copies
+        for copy in range(1 + (augmented if sequence.split == "train" else 0)):
+            generator = np.random.default_rng([seed, copy, *sequence.name.encode()])
+            timing = Timing.draw(generator) if copy else Timing()
+
+            def compute(
+                sequence: SpeechSequence = sequence,
+                timing: Timing = timing,
+                generator: np.random.Generator | None = generator if copy else None,
+            ) -> np.ndarray:
+                samples = timing.of_samples(sequence.samples())
+                if generator is None:
+                    return features_of(encoder, samples)
+                position = int(generator.integers(0, _LAST_POSITION))
+                return features_of(encoder, augment(samples, generator), first_position=position)
+
+            features = cache.get(f"{copy}/{sequence.name}", compute)
+            frames = round((sequence.frames / timing.speed) + timing.lead + timing.tail)
+            moved = timing.of_frames(coefficients, frames)
+            examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved))
+    seconds = sum(example.seconds for example in examples if example.split == "train")
+    for name, samples in quiet_sounds(0.06 * seconds, seed):
+        features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
+        still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
+        examples.append(Example(name, QUIET_SUBJECT, "train", features, still))
+    return examples
+
+
+def quiet_sounds(seconds: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all: silence, noise, music, coughs, no speech."""
+    kinds = (_silence, _noise, _rumble, _chords, _beats, _coughs, _coughs)
+    count = max(len(kinds), int(np.ceil(seconds / 8)))
+    time = np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE
+    for number in range(count):
+        kind = kinds[number % len(kinds)]
+        generator = np.random.default_rng([seed, number])
+        level = 10 ** generator.uniform(-3.5, -0.7)
+        floor = 10 ** generator.uniform(-5, -3) * generator.normal(size=len(time)) * (number >= len(kinds))
+        yield f"{kind.__name__.strip('_')}{number}", (level * kind(time, generator) + floor).astype(np.float32)
+
+
+def _silence(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return np.zeros_like(time)
+
+
+def _noise(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Noise of any colour from white to brown, breathing slowly."""
+    spectrum = np.fft.rfft(generator.normal(size=len(time)))
+    colour = (np.arange(len(spectrum)) + 20.0) ** -generator.uniform(0, 1)
+    sound = np.fft.irfft(spectrum * colour, len(time))
+    swell = 1 + generator.uniform(0, 0.9) * np.sin(2 * np.pi * generator.uniform(0.1, 3) * time)
+    return 0.3 * swell * sound / sound.std()
+
+
+def _coughs(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return coughs(len(time), generator)
+
+
+def _rumble(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Mains hum, fans: a low tone and its harmonics in a little noise."""
+    pitch = generator.choice([50, 60, generator.uniform(25, 200)])
+    harmonics = sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 12))
+    return 0.3 * harmonics + 0.1 * generator.uniform() * generator.normal(size=len(time))
+
+
+def _chords(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Chords of sustained or plucked tones, a new one every half to two seconds."""
+    sound = np.zeros_like(time)
+    start = 0.0
+    while start < time[-1]:
+        since = time - start
+        envelope = (since > 0) * np.minimum(1, since / 0.02) * np.exp(-since.clip(0) * generator.uniform(0.5, 4))
+        root = 110 * 2 ** (generator.integers(0, 24) / 12)
+        for step in (0, generator.choice([3, 4]), 7):
+            pitch = root * 2 ** (step / 12)
+            for k in range(1, 6):
+                sound += envelope * np.sin(2 * np.pi * pitch * k * time) / k ** generator.uniform(1, 2)
+        start += generator.uniform(0.4, 2)
+    return 0.3 * sound / (np.abs(sound).max() + 1e-9) * 3
+
+
+def _beats(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Clicks, claps and steps: bursts of decaying noise, regular or not."""
+    sound = np.zeros_like(time)
+    start = generator.uniform(0, 0.5)
+    period, spread = generator.uniform(0.15, 1), generator.choice([0, 0.5])
+    while start < time[-1]:
+        since = time - start
+        decay = np.exp(-since.clip(0) / 10 ** generator.uniform(-2.3, -1))
+        sound += (since > 0) * decay * generator.normal(size=len(time)) * generator.uniform(0.3, 1)
+        start += period * (1 + spread * generator.uniform(-1, 1))
+    return 0.5 * sound
+
+
+class Windows:
+    """Batches of stretches of equal length, drawn by sound time; batch n is the same in every run with the seed."""
+
+    def __init__(self, examples: Sequence[Example], styles: Sequence[str], seconds: float, seed: int):
+        if not examples:
+            raise TalkerError("the corpus has no training sequences; make it again with more sequences")
+        self._examples = list(examples)
+        self._style = [styles.index(example.subject) if example.subject in styles else 0 for example in examples]
+        self._by_style: dict[int, list[int]] = {}
+        for index, style in enumerate(self._style):
+            self._by_style.setdefault(style, []).append(index)
+        lengths = np.array([example.seconds for example in examples])
+        self._chance = lengths / lengths.sum()
+        self._steps = round(seconds * 10)
+        self._seed = seed
+
+    def batch(self, number: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """features (B,A,512) f32, coefficients (B,T,K) f32, style (B,) of batch ``number``."""
+        generator = np.random.default_rng([self._seed, number])
+        stretches = [self._stretch(generator) for _ in range(size)]
+        features, coefficients, style = zip(*stretches, strict=True)
+        return np.stack(features).astype(np.float32), np.stack(coefficients), np.array(style)
+
+    def _stretch(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+        """One stretch; a take that is too short is followed by another of the same speaker."""
+        index = int(generator.choice(len(self._examples), p=self._chance))
+        style = self._style[index]
+        features: list[np.ndarray] = []
+        coefficients: list[np.ndarray] = []
+        missing = self._steps
+        while missing > 0:
+            example = self._examples[index]
+            steps = min(len(example.features) // 5, len(example.coefficients) // 6)  # tenths of a second
+            start = int(generator.integers(0, max(1, steps - missing + 1)))
+            taken = min(missing, steps - start)
+            features.append(example.features[5 * start : 5 * (start + taken)])
+            coefficients.append(example.coefficients[6 * start : 6 * (start + taken)])
+            missing -= taken
+            index = int(generator.choice(self._by_style[style]))
+        return np.concatenate(features), np.concatenate(coefficients), style

@@ -1,0 +1,209 @@
+"""The lips in conditions that were not trained for: `evaluate conditions` prints one table, a line per condition.
+
+Speech is judged by its phones and by the aperture that the coarticulation model gives them; sounds in which nobody
+speaks by how far and how often the mouth opens.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import TalkerError
+from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ...speech import lip_sync
+from ...speech.network import SpeechModel
+from ..corpus import alignment, conditions, synthesis
+from ..corpus.coarticulation import lip_aperture
+from ..corpus.phones import Phone
+from ..corpus.speech_corpus import ljspeech_clips, pronounce, read_transcripts, recording
+from ..corpus.synthesis import Speech
+from .evaluate import Tally
+from .phone_counts import count_phones, pause_gap
+
+Progress = Callable[[float, str], None]
+
+COLUMNS = {
+    "takes": "takes",
+    "closure_recall": "p/b/m closed",
+    "closure_precision": "closures right",
+    "labiodental_recall": "f/v narrow",
+    "pauses_shut": "pauses shut",
+    "pause_gap_mm": "pause gap mm",
+    "gap_correlation": "gap corr",
+    "lag_ms": "lag ms",
+    "jitter": "jitter",
+    "gap_p95_mm": "gap p95 mm",
+    "openings_per_second": "openings/s",
+}
+_CLIPS_PER_CONDITION = 6
+_BABBLE_CLIPS = 4
+_QUIET_SECONDS, _QUIET_TAKES = 6.0, 2
+_INTERRUPTION_SECONDS = 3.0
+OPEN_MM, SHUT_MM = 2.0, 1.0
+
+
+@dataclass(frozen=True)
+class Take:
+    """Sound (N,) at 16 kHz and, where somebody speaks, its phones and the lip gap (T,) mm that they ask for."""
+
+    condition: str
+    samples: np.ndarray
+    phones: list[Phone] | None = None
+    reference: np.ndarray | None = None
+
+
+def speech_takes(clips: Sequence[Speech], others: Sequence[np.ndarray], seed: int = 0) -> Iterator[Take]:
+    """Recorded ``clips`` clean, then some of them in every condition; ``others`` are the voices (N,) of the babble."""
+
+    def take(condition: str, samples: np.ndarray, speech: Speech, factor: float = 1.0) -> Take:
+        # What the lips should do follows from the clean sound: loudness is the speaker's, not the room's.
+        phones, clean = speech.phones, speech.samples
+        if factor != 1:
+            phones, clean = conditions.slower(phones, factor), conditions.stretched(clean, factor)
+        return Take(condition, samples, phones, lip_aperture(phones, clean))
+
+    for speech in clips:
+        yield take("clean", speech.samples, speech)
+    chosen = clips[:_CLIPS_PER_CONDITION]
+    longest = max(speech.seconds for speech in chosen)
+    generator = np.random.default_rng(seed)
+    crowd, band = conditions.babble(others, longest), conditions.music(longest, generator)
+    fan = conditions.room_noise(longest, generator)
+    for name, sound, decibels in (
+        ("music", band, 15), ("music", band, 5), ("music", band, 0), ("babble", crowd, 15), ("babble", crowd, 5),
+        ("room noise", fan, 5),
+    ):  # fmt: skip
+        for speech in chosen:
+            yield take(f"{name}, {decibels} dB below", conditions.mixed(speech.samples, sound, decibels), speech)
+    for speech in chosen:
+        clean = speech.samples
+        yield take("telephone", conditions.telephone(clean), speech)
+        for seconds in (0.5, 1.2):
+            yield take(f"reverberation {seconds} s", conditions.in_room(clean, seconds, generator), speech)
+        yield take("whispered", conditions.whispered(clean, generator), speech)
+        yield take("shouted", conditions.shouted(clean, generator), speech)
+        for name, factor in (("1.5 times as fast", 1 / 1.5), ("1.5 times as slow", 1.5)):
+            yield take(name, conditions.stretched(clean, factor), speech, factor)
+        yield take("sung", conditions.sung(clean, generator, 1.8), speech, 1.8)
+        for name in ("coughing", "breathing", "music alone"):
+            sound = conditions.NO_SPEECH[name](_INTERRUPTION_SECONDS, generator)
+            longer = conditions.followed_by(speech, sound)
+            silent = conditions.followed_by(speech, np.zeros(len(sound)))
+            reference = lip_aperture(silent.phones, silent.samples)
+            yield Take(f"speech, then {name}", longer.samples, longer.phones, reference)
+
+
+def language_takes() -> Iterator[Take]:
+    """Synthesised sentences of :data:`conditions.LANGUAGES`, a female and a male voice each.
+
+    :raises TalkerError: when espeak-ng is not installed.
+    """
+    for language, (name, text) in conditions.LANGUAGES.items():
+        for variant, rate in (("f2", 165), ("m3", 150)):
+            speech = synthesis.espeak().say(text, f"{language}+{variant}", rate)
+            reference = lip_aperture(speech.phones, speech.samples)
+            yield Take(f"{name}, synthetic", conditions.scaled(speech.samples), speech.phones, reference)
+
+
+def quiet_takes(seed: int = 0) -> Iterator[Take]:
+    """Sounds in which nobody speaks."""
+    for name, make in conditions.NO_SPEECH.items():
+        for number in range(_QUIET_TAKES):
+            yield Take(f"no speech: {name}", make(_QUIET_SECONDS, np.random.default_rng([seed, number])))
+
+
+def openings(gap: np.ndarray) -> int:
+    """How often a gap (T,) mm rises above 2 mm after it was below 1 mm; open at the beginning counts as one."""
+    count, is_open = 0, False
+    for value in gap:
+        if not is_open and value > OPEN_MM:
+            count, is_open = count + 1, True
+        elif is_open and value < SHUT_MM:
+            is_open = False
+    return count
+
+
+def measure(
+    model: SpeechModel, takes: Sequence[Take], head: Head, progress: Progress | None = None
+) -> dict[str, dict[str, float | None]]:
+    """The table's figures per condition, in the model's average style; None where there is nothing to measure."""
+    tallies: dict[str, Tally] = {}
+    gaps: dict[str, list[np.ndarray]] = {}
+    lips = 1000 * (model.basis[:, UPPER_LIP] - model.basis[:, LOWER_LIP])
+    neutral = 1000 * (head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP])
+    for number, take in enumerate(takes):
+        if progress is not None:
+            progress(number / len(takes), f"Measuring {take.condition}")
+        apart = neutral + model.coefficients(take.samples) @ lips
+        gap = np.linalg.norm(apart, axis=1) - np.linalg.norm(neutral)
+        if not np.isfinite(gap).all():
+            raise TalkerError(f"the model moves the lips to nowhere in {take.condition}; train it again")
+        gaps.setdefault(take.condition, []).append(gap)
+        tally = tallies.setdefault(take.condition, Tally())
+        tally.seconds.append(len(gap) / lip_sync.FPS)
+        if take.phones is not None:
+            tally.counts += count_phones(gap, take.phones)
+            tally.pause_gaps.append(pause_gap(gap, take.phones))
+        if take.reference is not None:
+            frames = min(len(gap), len(take.reference))
+            reference, predicted = np.maximum(take.reference[:frames], 0), gap[:frames]
+            tally.correlations.append(lip_sync.correlation(reference, predicted))
+            tally.lags.append(lip_sync.lag_milliseconds(reference, predicted))
+            tally.jitters.append(lip_sync.jitter(reference, predicted))
+    result = {}
+    for condition, tally in tallies.items():
+        figures = tally.figures()
+        seconds = sum(tally.seconds)
+        figures["gap_p95_mm"] = float(np.percentile(np.concatenate(gaps[condition]), 95))
+        figures["openings_per_second"] = sum(openings(gap) for gap in gaps[condition]) / seconds
+        result[condition] = {name: figures[name] for name in COLUMNS}
+    return result
+
+
+def table(figures: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The figures as text, one line per condition."""
+    lines = [["condition", *COLUMNS.values()]]
+    for condition, values in figures.items():
+        shown = (values[name] for name in COLUMNS)
+        cells = ["-" if value is None else str(value) if isinstance(value, int) else f"{value:.2f}" for value in shown]
+        lines.append([condition, *cells])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    )
+
+
+def run(
+    ljspeech: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    json_path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Measure the bundled model, or the one in the folder ``weights``; the table as text.
+
+    ``ljspeech`` is the folder of LJ Speech's clips that the speech corpus is made of; those held out are measured.
+    """
+    model, head = SpeechModel.load(weights), load_head()
+    if progress is not None:
+        progress(0.0, "Aligning the recordings")
+    training, held_out = ljspeech_clips(Path(ljspeech))
+    transcripts = read_transcripts(Path(ljspeech))
+    clips = []
+    for name in held_out:
+        samples = recording(Path(ljspeech), name)
+        phones = alignment.align(samples, transcripts[name], pronounce)
+        if phones is not None:
+            clips.append(Speech(samples, phones))
+    if not clips:
+        raise TalkerError(f"{ljspeech}: none of the held-out clips fits its transcript; check transcripts.tsv")
+    others = [recording(Path(ljspeech), name) for name in training[:_BABBLE_CLIPS]]
+    takes = [*speech_takes(clips, others), *language_takes(), *quiet_takes()]
+    figures = measure(model, takes, head, progress)
+    if json_path is not None:
+        Path(json_path).write_text(json.dumps(figures, indent=1))
+    return table(figures)

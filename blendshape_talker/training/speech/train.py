@@ -1,0 +1,274 @@
+"""Train the speech network: one loop, readable from top to bottom; `train speech` calls :func:`train`."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import TalkerError
+from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
+from ...speech.network import FPS, SpeechConfig, build_network, save_weights
+from ...speech.whisper import WhisperEncoder
+from ..corpus.vocaset import read_corpus
+from . import losses
+from .data import QUIET_SUBJECT, Basis, Example, Windows, fit_basis, prepare, vertex_weights
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a training run depends on besides the corpus; equal settings and corpus give equal weights on one machine.
+
+    The weights multiply losses in mm (per frame step for velocity and liveliness). ``contact``: extra weight of
+    frames in which the lips touch; ``parted``: of closing them where they should not touch; ``context``: of frames
+    around which the face changes fast. ``average_style``: share of examples shown with the average style instead of
+    their speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
+    """
+
+    steps: int = 1800
+    batch: int = 16
+    seconds: float = 4.0
+    rate: float = 1e-3
+    seed: int = 0
+    width: int = SpeechConfig.width
+    layers: int = SpeechConfig.layers
+    frame_reach: int = SpeechConfig.frame_reach
+    audio_reach: int = SpeechConfig.audio_reach
+    basis_size: int = 40
+    copies: int = 2
+    recorded_copies: int = 6
+    average_style: float = 0.3
+    position: float = 1.0
+    gap: float = 0.6
+    velocity: float = 2.0
+    liveliness: float = 1.0
+    contact: float = 4.0
+    parted: float = 0.5
+    context: float = 0.25
+
+
+class MouthLoss:
+    """The training loss of coefficients on a basis; the geometry it needs as tensors."""
+
+    def __init__(self, basis: Basis, settings: TrainingSettings):
+        import torch
+
+        head = load_head()
+        upper, lower = head.lip_pairs.T
+        pair_basis = 1000 * (basis.shapes[:, upper] - basis.shapes[:, lower])
+        neutral = 1000 * (head.vertices[upper] - head.vertices[lower])
+        middle = (head.lip_pairs == (UPPER_LIP, LOWER_LIP)).all(axis=1)
+        self._middle = int(np.flatnonzero(middle)[0])
+        self._pair_basis = torch.from_numpy(pair_basis.astype(np.float32))
+        self._neutral = torch.from_numpy(neutral.astype(np.float32))
+        self._settings = settings
+
+    def gaps(self, coefficients: "torch.Tensor") -> "torch.Tensor":
+        """Openings of all lip pairs (B,T,P), mm."""
+        return losses.lip_gaps(coefficients, self._pair_basis, self._neutral)
+
+    def middle_gap(self, coefficients: "torch.Tensor") -> "torch.Tensor":
+        """Opening of the mouth's middle (B,T), mm: the gap that closures are judged by."""
+        return self.gaps(coefficients)[..., self._middle]
+
+    def __call__(self, predicted: "torch.Tensor", target: "torch.Tensor") -> dict[str, "torch.Tensor"]:
+        """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers."""
+        settings = self._settings
+        gap, wanted = self.gaps(predicted), self.gaps(target)
+        middle = wanted[..., self._middle]
+        opening = middle.quantile(0.95, dim=1, keepdim=True).clamp(min=4)
+        weight = losses.contact_weight(middle, opening, settings.contact)
+        weight = weight * losses.context_weight(target, settings.context)
+        weight = weight / weight.mean()
+        distance = losses.vertex_distance(predicted, target)
+        speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
+        return {
+            "position": settings.position * (weight * distance).mean(),
+            "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
+            "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
+            "liveliness": settings.liveliness * losses.liveliness(gap, wanted),
+            "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
+        }
+
+
+def train(
+    corpus: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
+    settings: TrainingSettings | None = None,
+    progress: Progress | None = None,
+    report_every: int = 100,
+    encoder: WhisperEncoder | None = None,
+) -> Path:
+    """Train on a corpus of ``corpus speech`` (or VOCASET's files) and write ``out`` (speech.npz).
+
+    Beside it: ``speech.training`` to go on from after an interruption (also with more steps), ``speech.json`` with the
+    losses, ``speech.png`` with their curves. Features are kept in ``cache``. ``encoder``: another one than the bundled.
+    """
+    import torch
+
+    settings = settings or TrainingSettings()
+    out = Path(out)
+    if out.suffix != ".npz":
+        raise TalkerError(f"{out}: the weights' file must end in .npz")
+    torch.manual_seed(settings.seed)
+    sequences = read_corpus(corpus)
+    basis = fit_basis(sequences, vertex_weights(load_head()), settings.basis_size, settings.seed)
+    copies = (settings.copies, settings.recorded_copies)
+    encoder = encoder or WhisperEncoder.load()
+    examples = prepare(sequences, basis, encoder, cache, *copies, settings.seed, progress)
+    training = [example for example in examples if example.split == "train"]
+    validation = [example for example in examples if example.split == "val"]
+    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
+    styles = ("average", *speakers)
+    config = SpeechConfig(
+        len(basis.shapes), styles, encoder.config.width, settings.width, layers=settings.layers,
+        frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
+    )  # fmt: skip
+    batches = Windows(training, config.styles, settings.seconds, settings.seed)
+    minutes = sum(example.seconds for example in training) / 60
+    logger.info("%d examples, %.0f minutes, %d speakers", len(training), minutes, len(speakers))
+
+    network = build_network(config)
+    average = build_network(config)  # of the weights over the last steps: smoother than the weights of any one step
+    average.load_state_dict(network.state_dict())
+    loss_of = MouthLoss(basis, settings)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    state_file = out.with_suffix(".training")
+    first, history = _resume(state_file, settings, network, average, optimiser)
+    began = time.monotonic()
+    sums: dict[str, float] = {}
+    summed = 0
+    for step in range(first, settings.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = settings.rate * _schedule(step, settings.steps)
+        features, target, style = (torch.from_numpy(array) for array in batches.batch(step, settings.batch))
+        hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
+        style = torch.where(hidden < settings.average_style, 0, style)
+        predicted = network(features, style, target.shape[1])
+        terms = loss_of(predicted, target)
+        total = torch.stack(list(terms.values())).sum()
+        optimiser.zero_grad()
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        _follow(average, network, keep=min(0.995, (step + 1) / (step + 10)))
+
+        for name, value in {"total": total, **terms}.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        summed += 1
+        if progress is not None:
+            left = (time.monotonic() - began) / (step - first + 1) * (settings.steps - step - 1)
+            message = f"step {step + 1}, loss {float(total.detach()):.3f}, {left / 60:.0f} min left"
+            progress((step + 1) / settings.steps, message)
+        if (step + 1) % report_every == 0 or step + 1 == settings.steps:
+            entry = {name: value / summed for name, value in sums.items()}
+            history.append({"step": step + 1, **entry, **validate(average, validation, loss_of)})
+            sums, summed = {}, 0
+            logger.info("%s", json.dumps(history[-1]))
+            weights = {name: value.numpy() for name, value in average.state_dict().items()}
+            save_weights(out, config, weights, basis.shapes)
+            _write_history(out, settings, history)
+            _save_state(state_file, settings, step + 1, history, network, average, optimiser)
+    return out
+
+
+def validate(network: "torch.nn.Module", examples: list[Example], loss_of: MouthLoss) -> dict[str, float]:
+    """Loss and lip figures in the average style on speakers that are not trained on; nothing when there are none."""
+    import torch
+
+    if not examples:
+        return {}
+    totals, correlations, closed, kept, quickness = [], [], 0, 0, []
+    with torch.inference_mode():
+        for example in examples:
+            features = torch.from_numpy(example.features.astype(np.float32))[None]
+            target = torch.from_numpy(example.coefficients)[None]
+            predicted = network(features, torch.zeros(1, dtype=torch.long), target.shape[1])
+            totals.append(float(sum(loss_of(predicted, target).values())))
+            gap, wanted = (loss_of.middle_gap(curves)[0].numpy() for curves in (predicted, target))
+            if wanted.max() < 1:
+                continue
+            correlations.append(float(np.corrcoef(gap, wanted)[0, 1]) if gap.std() > 0 else 0.0)
+            touching = wanted < 0.15 * np.percentile(wanted, 95)
+            closed += int(touching.sum())
+            kept += int((gap[touching] < 0.15 * np.percentile(gap, 95)).sum())
+            quickness.append(float(np.abs(np.diff(gap, 2)).mean() / np.abs(np.diff(wanted, 2)).mean()))
+    return {
+        "validation": float(np.mean(totals)),
+        "gap_correlation": float(np.mean(correlations)) if correlations else 0.0,
+        "closed_frames_kept": kept / max(closed, 1),
+        "jitter": float(np.mean(quickness)) if quickness else 0.0,
+    }
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Warm-up over the first twentieth, then half a cosine down to nothing."""
+    warm = max(1, steps // 20)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 + 0.5 * float(np.cos(np.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _follow(average: "torch.nn.Module", network: "torch.nn.Module", keep: float) -> None:
+    import torch
+
+    with torch.no_grad():
+        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(value, 1 - keep)
+
+
+def _save_state(path: Path, settings: TrainingSettings, step: int, history: list, *parts) -> None:
+    import torch
+
+    temporary = path.with_suffix(".training.tmp")
+    content = {"settings": asdict(settings), "step": step, "history": history}
+    torch.save({**content, "parts": [part.state_dict() for part in parts]}, temporary)
+    os.replace(temporary, path)
+
+
+def _resume(path: Path, settings: TrainingSettings, *parts) -> tuple[int, list]:
+    """(next step, history) of an interrupted run; (0, []) when there is none."""
+    import torch
+
+    if not path.exists():
+        return 0, []
+    stored = torch.load(path, weights_only=True)
+    if replace(TrainingSettings(**stored["settings"]), steps=settings.steps) != settings:
+        raise TalkerError(f"{path}: belongs to a run with other settings; delete it or name another output")
+    for part, state in zip(parts, stored["parts"], strict=True):
+        part.load_state_dict(state)
+    return stored["step"], stored["history"]
+
+
+def _write_history(out: Path, settings: TrainingSettings, history: list[dict[str, float]]) -> None:
+    out.with_suffix(".json").write_text(json.dumps({"settings": asdict(settings), "history": history}, indent=1))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    terms, figures = figure.subplots(1, 2)
+    steps = [entry["step"] for entry in history]
+    for name in ("total", "position", "gap", "velocity", "liveliness", "parted", "validation"):
+        if name in history[-1]:
+            terms.plot(steps, [entry[name] for entry in history], label=name)
+    terms.set(xlabel="step", ylabel="loss (mm)", yscale="log", title="Loss")
+    terms.legend()
+    for name in ("gap_correlation", "closed_frames_kept", "jitter"):
+        if name in history[-1]:
+            figures.plot(steps, [entry[name] for entry in history], label=name.replace("_", " "))
+    figures.set(xlabel="step", title=f"Validation speakers, {FPS} fps", ylim=(0, 1.3))
+    figures.legend()
+    figure.savefig(out.with_suffix(".png"), dpi=110)

@@ -1,0 +1,156 @@
+"""Data and training of the speech network on a miniature corpus: sounds that are loud when the mouth is open."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blendshape_talker.errors import TalkerError
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
+from blendshape_talker.speech.network import SpeechModel
+from blendshape_talker.speech.whisper import WhisperEncoder
+from blendshape_talker.training.corpus import vocaset
+from blendshape_talker.training.speech import data as speech_data
+from blendshape_talker.training.speech import evaluate as evaluate_speech
+from blendshape_talker.training.speech.train import TrainingSettings, train
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    """A run of 120 steps of a small network on the corpus: (folder, settings)."""
+    folder = tmp_path_factory.mktemp("trained")
+    settings = TrainingSettings(steps=120, batch=4, seconds=2.0, copies=1, rate=3e-3, width=64, layers=1)
+    train(corpus, folder / "speech.npz", folder / "cache", settings, report_every=20)
+    return folder, settings
+
+
+def test_basis_keeps_the_lips_and_the_neutral_face(corpus):
+    sequences = vocaset.read_corpus(corpus)
+    weights = speech_data.vertex_weights(load_head())
+    assert weights.sum() == pytest.approx(1, abs=1e-4) and (weights > 0).all()
+    basis = speech_data.fit_basis(sequences, weights, 8)
+    assert basis.shapes.shape == (2, 5023, 3)
+    deltas = sequences[-1].deltas()
+    again = basis.displacements(basis.project(deltas))
+    assert np.abs(again - deltas)[:, [UPPER_LIP, LOWER_LIP]].max() < 5e-5
+    assert not basis.project(np.zeros((1, 5023, 3))).any()
+    length = np.square(basis.project(deltas)).sum(axis=1)
+    weighted = 1e6 * (np.square(again).sum(axis=2) @ weights)
+    np.testing.assert_allclose(length, weighted, rtol=1e-3, atol=1e-6)
+
+
+def test_copies_move_sound_and_face_together():
+    opened = np.interp(np.arange(180), [60, 66, 120, 126], [0, 1, 1, 0])[:, None]
+    sound = np.interp(np.arange(48000) / 16000 * 60, np.arange(180), opened[:, 0]).astype(np.float32)
+    for seed in range(5):
+        timing = speech_data.Timing.draw(np.random.default_rng(seed))
+        samples = timing.of_samples(sound)
+        frames = round(180 / timing.speed + timing.lead + timing.tail)
+        assert abs(len(samples) / 16000 * 60 - frames) < 2
+        moved = timing.of_frames(opened.astype(np.float32), frames)[:, 0]
+        heard = samples[np.minimum(np.arange(frames) * 16000 // 60, len(samples) - 1)]
+        assert np.abs(moved - heard).mean() < 0.02
+        if timing.lead > 12:
+            assert moved[0] == 0
+
+
+def test_features_are_cached_and_other_settings_refused(corpus, tmp_path):
+    sequences = vocaset.read_corpus(corpus)
+    basis = speech_data.fit_basis(sequences, speech_data.vertex_weights(load_head()), 8)
+    encoder = WhisperEncoder.load()
+    examples = speech_data.prepare(sequences, basis, encoder, tmp_path, copies=1)
+    names = [example.name for example in examples]
+    assert names.count("anna_sentence01") == 2 and names.count("clara_sentence01") == 1
+    assert "dora_sentence01" not in names
+    quiet = [example for example in examples if example.subject == speech_data.QUIET_SUBJECT]
+    assert len(quiet) >= 5 and not any(example.coefficients.any() for example in quiet)
+    for example in examples:
+        assert len(example.features) / 50 == pytest.approx(example.seconds, abs=0.2)
+    encoder.encode = None  # a second run must not need it
+    again = speech_data.prepare(sequences, basis, encoder, tmp_path, copies=1)
+    np.testing.assert_array_equal(again[1].features, examples[1].features)
+    np.testing.assert_array_equal(again[1].coefficients, examples[1].coefficients)
+    with pytest.raises(TalkerError, match="other settings"):
+        speech_data.prepare(sequences[:-1], basis, encoder, tmp_path, copies=1)
+
+
+def test_batches_repeat_and_short_takes_are_joined():
+    generator = np.random.default_rng(0)
+    examples = [
+        speech_data.Example(
+            str(n),
+            subject,
+            "train",
+            generator.normal(size=(60 + n, 512)).astype(np.float16),
+            np.full((72, 3), n, np.float32),
+        )
+        for n, subject in enumerate(["anna", "anna", "berta"])
+    ]
+    windows = speech_data.Windows(examples, ("average", "anna", "berta"), seconds=2.0, seed=3)
+    features, coefficients, style = windows.batch(5, 6)
+    assert features.shape == (6, 100, 512) and coefficients.shape == (6, 120, 3)
+    for row, speaker in zip(coefficients, style, strict=True):
+        assert set(row[:, 0]) <= ({0, 1} if speaker == 1 else {2})
+    np.testing.assert_array_equal(features, windows.batch(5, 6)[0])
+    assert not np.array_equal(features, windows.batch(6, 6)[0])
+
+
+def test_training_learns_to_open_the_mouth(corpus, trained):
+    folder, _ = trained
+    history = json.loads((folder / "speech.json").read_text())["history"]
+    assert history[-1]["total"] < 0.8 * history[0]["total"]
+    assert history[-1]["gap_correlation"] > 0.6
+    assert (folder / "speech.png").read_bytes().startswith(b"\x89PNG")
+    model = SpeechModel.load(folder)
+    assert model.config.styles == ("average", "anna", "berta")
+    figures = json.loads(json.dumps(evaluate_speech.evaluate(model, vocaset.read_corpus(corpus)[-2:], load_head())))
+    assert set(figures) == {"all", "dora"}
+    assert figures["all"]["gap_correlation"] > 0.6 and abs(figures["all"]["lag_ms"]) < 60
+
+
+def test_an_interrupted_run_goes_on_where_it_was(corpus, trained, tmp_path):
+    _, settings = trained
+    cache = trained[0] / "cache"
+    short = TrainingSettings(**{**vars(settings), "steps": 4})
+    train(corpus, tmp_path / "whole" / "speech.npz", cache, short, report_every=2)
+
+    class Interruption(Exception):
+        pass
+
+    def interrupt(fraction: float, message: str) -> None:
+        if message.startswith("step 3"):
+            raise Interruption
+
+    target = tmp_path / "parts" / "speech.npz"
+    with pytest.raises(Interruption):
+        train(corpus, target, cache, short, progress=interrupt, report_every=2)
+    train(corpus, target, cache, short, report_every=2)
+    assert target.read_bytes() == (tmp_path / "whole" / "speech.npz").read_bytes()
+    with pytest.raises(TalkerError, match="other settings"):
+        train(corpus, target, cache, TrainingSettings(**{**vars(short), "rate": 1e-4}))
+
+
+@pytest.mark.parametrize("layout", ["vocaset", "faceformer"])
+def test_one_step_on_the_layouts_of_others(corpus, tmp_path, layout):
+    sequences = vocaset.read_corpus(corpus)
+    write = vocaset.write_vocaset if layout == "vocaset" else vocaset.write_faceformer
+    write([sequences[0], sequences[4], sequences[6]], tmp_path / layout)
+    settings = TrainingSettings(steps=1, batch=2, seconds=1.0, copies=0, width=64, layers=1)
+    path = train(tmp_path / layout, tmp_path / "speech.npz", tmp_path / "cache", settings)
+    assert SpeechModel.load(path.parent).config.styles == ("average", "anna")
+
+
+def test_evaluation_as_text_and_json(corpus, trained, tmp_path):
+    table = evaluate_speech.run(corpus, trained[0], "test", tmp_path / "figures.json")
+    lines = table.splitlines()
+    assert len(lines) == 3 and "LVE 1e-5 m²" in lines[0] and lines[1].split()[0] == "all"
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["dora"]["takes"] == 2 and figures["dora"]["closure_recall"] is None
+    (tmp_path / "sequences.json").write_text("[]")
+    with pytest.raises(TalkerError):
+        evaluate_speech.run(tmp_path, trained[0])
+
+
+def test_weights_must_be_an_npz(corpus, tmp_path):
+    with pytest.raises(TalkerError, match="npz"):
+        train(corpus, tmp_path / "weights.pt", tmp_path / "cache")
