@@ -104,7 +104,7 @@ def test_nothing_that_compiles_is_imported(tmp_path):
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone(22050), 22050)
     program = (
-        "import sys; from blendshape_talker import audio;"
+        "import sys; from blendshape_talker.speech import audio;"
         f"audio.log_mel(audio.load_recording({str(path)!r}).samples);"
         "print('librosa.core.audio' in sys.modules, 'librosa.filters' in sys.modules)"
     )
