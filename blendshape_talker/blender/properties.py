@@ -1,15 +1,9 @@
 """What the panel sets: per scene, for the running job, and the add-on's preferences."""
 
-import logging
-import zlib
-
 import bpy
 
 from .. import pipeline
-from ..errors import TalkerError
-from . import animation
-
-logger = logging.getLogger(__name__)
+from . import animation, emotions
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
 _DEVICES = {
@@ -18,21 +12,6 @@ _DEVICES = {
     "cuda": ("CUDA", "An NVIDIA graphics card"),
     "mps": ("Metal", "An Apple graphics processor"),
 }
-
-
-def emotion_items() -> tuple[tuple[str, str, str, str, int], ...]:
-    """The emotions as Blender's enum wants them: (identifier, name, description, icon, number)."""
-    try:
-        names = pipeline.emotions()
-    except TalkerError as error:  # a broken installation must not keep Blender from starting; Bake says what is wrong
-        logger.error("%s", error)
-        names = ("neutral",)
-    # The number is what a .blend stores: from the name, so that a longer list of emotions does not shift old files
-    return tuple(
-        (name, name.replace("_", " ").capitalize(), f"Speak with a {name} face", "NONE",
-         zlib.crc32(name.encode()) & 0x7FFFFFFF if index else 0)
-        for index, name in enumerate(names)
-    )  # fmt: skip
 
 
 def _strength(settings: "TalkerSettings") -> float:
@@ -56,7 +35,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Recording", description="Speech to animate: WAV, FLAC, OGG or MP3", subtype="FILE_PATH"
     )
     emotion: bpy.props.EnumProperty(
-        name="Emotion", description="The face that goes with the words", items=emotion_items()
+        name="Emotion", description="The face that goes with the words", items=emotions.menu()
     )
     intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion to bake; 1 is plain to see",

@@ -4,11 +4,16 @@ from collections.abc import Callable
 
 import bpy
 
-from . import operators, panels, properties
+from . import emotions, operators, panels, properties
 
 COMMAND = "blendshape_talker"
 CLASSES = (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
 _commands: list = []
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    emotions.read_old_numbers()
 
 
 def register(command_line: Callable[[list[str]], int]) -> None:
@@ -19,6 +24,11 @@ def register(command_line: Callable[[list[str]], int]) -> None:
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
+    bpy.app.handlers.load_post.append(_after_load)
+    if hasattr(bpy.data, "scenes"):
+        _after_load()
+    else:  # enabled from the preferences: the open file can be seen only a moment later
+        bpy.app.timers.register(_after_load, first_interval=0.0)
     _commands.append(bpy.utils.register_cli_command(COMMAND, lambda arguments: command_line(list(arguments))))
 
 
@@ -26,6 +36,9 @@ def unregister() -> None:
     """The reverse of :func:`register`."""
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
+    bpy.app.handlers.load_post.remove(_after_load)
+    if bpy.app.timers.is_registered(_after_load):
+        bpy.app.timers.unregister(_after_load)
     del bpy.types.WindowManager.blendshape_talker
     del bpy.types.Scene.blendshape_talker
     for item in reversed(CLASSES):
