@@ -177,7 +177,7 @@ def write_curves(curves, paths: Iterable[str], frames: np.ndarray, values: np.nd
 def read_curves(action: bpy.types.Action) -> dict[str, np.ndarray]:
     """Keys of every F-curve of ``action``: data path -> (T, 2) frames and values."""
     result = {}
-    for curve in _curves(action):
+    for curve in curves_of(action):
         points = np.empty((len(curve.keyframe_points), 2), np.float32)
         curve.keyframe_points.foreach_get("co", points.ravel())
         result[curve.data_path] = points
@@ -301,7 +301,8 @@ def _own_strips(keys: bpy.types.Key | None) -> list:
     return sorted(strips, key=lambda strip: strip.blend_type == "ADD")[:2]
 
 
-def _curves(action: bpy.types.Action) -> list:
+def curves_of(action: bpy.types.Action) -> list:
+    """All F-curves of an action, of whatever slot."""
     if hasattr(action, "layers"):
         return [
             curve

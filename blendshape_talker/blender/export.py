@@ -1,4 +1,4 @@
-"""FBX, Alembic, glTF and USD of one animated head; the scene is afterwards as it was."""
+"""FBX, Alembic, glTF and USD of one animated head, its whole take; the scene is afterwards as it was."""
 
 import logging
 import os
@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ..errors import TalkerError
+from .animation import MARK
+from .export_check import check_export
+from .frame_shift import shifted
 from .outputs import whole_outputs
 
 logger = logging.getLogger(__name__)
@@ -67,12 +71,62 @@ def format_of(path: str | os.PathLike[str]) -> Format:
 
 
 def export_head(context: bpy.types.Context, target: bpy.types.Object, path: str | os.PathLike[str]) -> Path:
-    """Write ``target`` with its animation over the scene's frame range to ``path``; complete or not at all."""
+    """Write ``target`` with its whole animation to ``path``; complete, looked at afterwards, or not at all.
+
+    The frames are the head's own (:func:`take_range`), whatever the scene's range is; a take that begins before frame 0
+    begins at 0 in the file, which is as far as the formats reach. A head that is hidden by eye,
+    monitor, camera or collection is exported all the same.
+    """
     chosen = format_of(path)
-    with whole_outputs([path]) as (temporary,), _only(context, target):
-        _run(context.scene, chosen, temporary)
-    logger.info("exported %s", path)
+    holders = _holders(target)
+    _check_that_it_plays(target, holders)
+    first, last = take_range(context.scene, target)
+    shift = max(0, -first)  # a take that begins before frame 0 begins at 0 in the file
+    keys = target.data.shape_keys
+    with whole_outputs([path]) as (temporary,):
+        with _only(context, target), shifted(holders, shift), _frames(context.scene, first + shift, last + shift):
+            _run(context.scene, chosen, temporary)
+        if temporary.is_file():
+            shapes = len(keys.key_blocks) - 1 if keys else 0
+            check_export(temporary, len(target.data.vertices), shapes, last - first + 1)
+    logger.info("exported frames %d to %d to %s", first, last, path)
     return Path(path)
+
+
+def take_range(scene: bpy.types.Scene, target: bpy.types.Object) -> tuple[int, int]:
+    """First and last frame in which ``target`` or its shape keys are animated; the scene's range where nothing is."""
+    spans: list[tuple[float, float]] = []
+    for data in (holder.animation_data for holder in _holders(target)):
+        if data is None:
+            continue
+        if data.action is not None:
+            spans.append(tuple(data.action.frame_range))
+        for track in data.nla_tracks:
+            spans += [(strip.frame_start, strip.frame_end) for strip in track.strips if not _is_rest(strip)]
+    if not spans:
+        return scene.frame_start, scene.frame_end
+    return int(np.floor(min(start for start, _ in spans))), int(np.ceil(max(end for _, end in spans)))
+
+
+def _holders(target: bpy.types.Object) -> list[bpy.types.ID]:
+    """What of a head can be animated."""
+    return [holder for holder in (target, target.data, target.data.shape_keys) if holder is not None]
+
+
+def _check_that_it_plays(target: bpy.types.Object, holders: list[bpy.types.ID]) -> None:
+    """Raise :class:`TalkerError` where a take is there and none of it would reach the file."""
+    animated = [holder.animation_data for holder in holders if holder.animation_data is not None]
+    if any(data.use_tweak_mode for data in animated):
+        raise TalkerError(f"a strip of {target.name} is being tweaked; press Tab in the NLA editor first")
+    tracks = [(data, track) for data in animated for track in data.nla_tracks if len(track.strips)]
+    plays = any(data.use_nla and not track.mute for data, track in tracks)
+    if tracks and not plays and not any(data.action for data in animated):
+        raise TalkerError(f"the animation of {target.name} is muted; switch its NLA tracks on first")
+
+
+def _is_rest(strip: bpy.types.NlaStrip) -> bool:
+    """True for the strip of ours that only holds the face at rest below the others."""
+    return strip.action is not None and strip.action.get(MARK) == "rest"
 
 
 def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
@@ -91,19 +145,40 @@ def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
 
 
 @contextmanager
+def _frames(scene: bpy.types.Scene, first: int, last: int) -> Iterator[None]:
+    """The scene's range is ``first`` to ``last`` (>= 0) inside; range, preview range and step as before after."""
+    kept = scene.frame_start, scene.frame_end, scene.use_preview_range, scene.frame_step
+    try:
+        scene.use_preview_range, scene.frame_step = False, 1
+        # either bound pushes the other one along
+        scene.frame_start, scene.frame_end = first, last
+        yield
+    finally:
+        scene.frame_start, scene.frame_end = kept[0], kept[1]
+        scene.use_preview_range, scene.frame_step = kept[2:]
+
+
+@contextmanager
 def _only(context: bpy.types.Context, target: bpy.types.Object) -> Iterator[None]:
     """Only ``target`` selected, visible and active inside; selection, active object and frame as before afterwards."""
     scene, layer = context.scene, context.view_layer
-    layer.update()  # an object linked a moment ago is not listed yet
-    if target.name not in layer.objects:
-        raise TalkerError(f"{target.name} is not in this view layer; switch to its scene or enable its collection")
+    if target.name not in scene.objects or scene.objects[target.name] != target:
+        raise TalkerError(f"{target.name} is not in this scene; switch to its scene")
     if target.mode != "OBJECT":
         raise TalkerError(f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode")
-    selected = [item.name for item in layer.objects if item.select_get(view_layer=layer)]
-    active = layer.objects.active.name if layer.objects.active else None
-    hidden, unselectable, frame = target.hide_get(view_layer=layer), target.hide_select, scene.frame_current
+    # the scene's own collection cannot be excluded or hidden: what is linked there shows, whatever hides its others
+    linked = target.name not in scene.collection.objects
+    hidden = target.hide_viewport, target.hide_render, target.hide_select
+    frame, subframe = scene.frame_current, scene.frame_subframe
+    eye, selected, active = False, [], None
     try:
-        target.hide_select = False
+        if linked:
+            scene.collection.objects.link(target)
+        target.hide_viewport = target.hide_render = target.hide_select = False
+        layer.update()  # an object linked a moment ago is not listed yet
+        selected = [item for item in layer.objects if item.select_get(view_layer=layer)]
+        active = layer.objects.active
+        eye = target.hide_get(view_layer=layer)
         target.hide_set(False, view_layer=layer)
         for item in layer.objects:
             item.select_set(item == target, view_layer=layer)
@@ -111,11 +186,15 @@ def _only(context: bpy.types.Context, target: bpy.types.Object) -> Iterator[None
         yield
     finally:
         for item in layer.objects:
-            item.select_set(item.name in selected, view_layer=layer)
-        layer.objects.active = layer.objects.get(active) if active else None
-        target.hide_set(hidden, view_layer=layer)
-        target.hide_select = unselectable
-        scene.frame_set(frame)
+            item.select_set(item in selected, view_layer=layer)
+        layer.objects.active = active
+        if target.name in layer.objects:
+            target.hide_set(eye, view_layer=layer)
+        target.hide_viewport, target.hide_render, target.hide_select = hidden
+        if linked:
+            scene.collection.objects.unlink(target)
+        layer.update()
+        scene.frame_set(frame, subframe=subframe)
 
 
 def _one_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker.blender import animation, export
+from blendshape_talker.blender.export_check import check_export
 from blendshape_talker.errors import TalkerError
 
 FRAMES = (0, 1, 17, 46, 47)
@@ -118,6 +119,142 @@ def test_the_scene_is_as_before_and_strength_counts(baked, tmp_path, suffix):
     assert bpy.context.scene.frame_current == 9
     assert target.hide_get() and target.hide_select
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"head{suffix}"]
+
+
+def hide_everywhere(target):
+    """Hidden by eye, monitor, camera and two collections, as far as Blender goes; gives what must come back."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    for name in ("Excluded", "Hidden"):
+        collection = bpy.data.collections.new(name)
+        scene.collection.children.link(collection)
+        collection.objects.link(target)
+    scene.collection.objects.unlink(target)
+    bpy.data.collections["Hidden"].hide_viewport = bpy.data.collections["Hidden"].hide_render = True
+    target.hide_set(True)
+    target.hide_viewport = target.hide_render = True
+    layer.layer_collection.children["Excluded"].exclude = True
+    return hidings(target)
+
+
+def hidings(target):
+    layer = bpy.context.view_layer
+    return (
+        [collection.name for collection in target.users_collection],
+        bpy.data.collections["Hidden"].hide_viewport, bpy.data.collections["Hidden"].hide_render,
+        layer.layer_collection.children["Excluded"].exclude, target.hide_viewport, target.hide_render,
+    )  # fmt: skip
+
+
+def read_back(path):
+    """Import ``path`` into an empty file at 24 fps; the head in it."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 24
+    importers = {
+        ".fbx": lambda: bpy.ops.import_scene.fbx(filepath=str(path)),
+        ".glb": lambda: bpy.ops.import_scene.gltf(filepath=str(path)),
+        ".abc": lambda: bpy.ops.wm.alembic_import(filepath=str(path), as_background_job=False),
+        ".usdc": lambda: bpy.ops.wm.usd_import(filepath=str(path)),
+    }
+    importers[path.suffix]()
+    return next(item for item in bpy.data.objects if item.type == "MESH")
+
+
+def first_frame(head, suffix, start):
+    """Where a take that began at ``start`` begins after the import."""
+    if suffix == ".glb":  # seconds from the first frame on
+        keys = head.data.shape_keys.animation_data
+        curves = animation.read_curves(keys.action or keys.nla_tracks[0].strips[0].action)
+        return round(min(points[0, 0] for points in curves.values()))
+    return start + 1 if suffix == ".fbx" else start  # Blender's FBX importer begins one frame later
+
+
+def positions_of(target):
+    """Where the head's keys and strips lie on the timeline."""
+    data = target.data.shape_keys.animation_data
+    strips = [strip for track in data.nla_tracks for strip in track.strips]
+    actions = [data.action] if data.action else []
+    return (
+        [(strip.name, strip.frame_start, strip.frame_end) for strip in strips],
+        [[tuple(point.co) for point in curve.keyframe_points] for strip in strips for curve in strip.fcurves],
+        [{path: points.tolist() for path, points in animation.read_curves(action).items()} for action in actions],
+    )
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".abc", ".glb", ".usdc"])
+def test_a_hidden_head_is_exported(baked, tmp_path, suffix):
+    target, take, rest = baked
+    before = hide_everywhere(target)
+    path = export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    assert hidings(target) == before
+    head = read_back(path)
+    assert len(head.data.vertices) >= len(rest)
+    if head.data.shape_keys:
+        widen_sliders(head)
+    bpy.context.scene.frame_set(first_frame(head, suffix, take.start_frame) + 17)
+    if len(head.data.vertices) == len(rest):
+        assert np.abs(evaluated_positions(head) - expected_positions(take, rest, 17)).max() < 1e-4
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".abc", ".glb", ".usdc"])
+def test_the_whole_take_is_exported_whatever_the_scene_shows(scene, make_head, make_take, tmp_path, suffix):
+    target, take = make_head(), make_take(start_frame=-20)
+    target.location = (0.1, 0.2, 0.3)
+    rest = animation.rest_vertices(target)
+    animation.write_take(target, take)
+    scene.render.fps = 24
+    scene.frame_start, scene.frame_end, scene.use_preview_range = 10, 12, True
+    before = positions_of(target)
+    path = export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    assert (scene.frame_start, scene.frame_end, scene.use_preview_range) == (10, 12, True)
+    assert positions_of(target) == before
+    head = read_back(path)
+    if head.data.shape_keys:
+        widen_sliders(head)
+    offset = first_frame(head, suffix, 0)  # a file cannot begin below 0
+    for row in (0, 5, 40, 47):
+        bpy.context.scene.frame_set(offset + row)
+        assert np.abs(evaluated_positions(head) - expected_positions(take, rest, row)).max() < 1e-4, row
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".abc", ".glb", ".usdc"])
+def test_an_export_without_the_head_never_replaces_a_good_file(baked, tmp_path, monkeypatch, suffix):
+    target, take, _ = baked
+    path = export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    good = path.read_bytes()
+    check_export(path, len(target.data.vertices), len(take.names), len(take.weights))
+    # as if the exporter saw nothing of what was selected
+    run = export._run
+
+    def run_on_nothing(scene, chosen, temporary):
+        target.select_set(False)
+        run(scene, chosen, temporary)
+
+    monkeypatch.setattr(export, "_run", run_on_nothing)
+    with pytest.raises(TalkerError):
+        export.export_head(bpy.context, target, path)
+    assert path.read_bytes() == good
+    assert sorted(item.name for item in tmp_path.iterdir()) == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".abc", ".glb", ".usdc"])
+def test_damaged_files_are_refused(baked, tmp_path, suffix):
+    target, take, _ = baked
+    path = export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    data = path.read_bytes()
+    for damaged in (b"", b"nonsense" * 9, data[:200], data[:40] + b"\xff" * 200):
+        path.write_bytes(damaged)
+        with pytest.raises(TalkerError, match="nothing was kept|no mesh"):
+            check_export(path, len(target.data.vertices), len(take.names), len(take.weights))
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb"])
+def test_a_take_that_does_not_play_is_refused(baked, tmp_path, suffix):
+    target, _, _ = baked
+    target.data.shape_keys.animation_data.use_nla = False
+    target.data.shape_keys.animation_data.action = None
+    with pytest.raises(TalkerError, match="muted"):
+        export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_expression_strength_reaches_the_export(baked, tmp_path):
