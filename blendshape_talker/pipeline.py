@@ -9,13 +9,14 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .errors import Cancelled, TalkerError
 from .expression.library import ExpressionLibrary
+from .expression.lids import blink_layer
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 from .speech.audio import load_recording
@@ -42,8 +43,11 @@ class Animation:
     """Weights per frame for two sets of blendshapes: ``displacement[t] = weights[t] @ blendshapes``.
 
     fps: frames a second; times (T,): seconds from the start of the recording; speech_weights (T, K_A);
-    expression_weights (T, K_E); names: K_A + K_E names, speech first; blendshapes (K_A + K_E, 5023, 3): metres from
-    neutral, FLAME's vertex order and axes.
+    expression_weights (T, K_E): all that is not speech; names: K_A + K_E names, speech first; blendshapes
+    (K_A + K_E, 5023, 3): metres from neutral, FLAME's vertex order and axes.
+
+    Contained in expression_weights and known apart as well: blink_weights (T, K_E), the layer of
+    :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1. Left out, nothing blinks.
     """
 
     fps: float
@@ -52,6 +56,19 @@ class Animation:
     expression_weights: np.ndarray
     names: tuple[str, ...]
     blendshapes: np.ndarray
+    blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        if not len(self.blink_closure):
+            object.__setattr__(self, "blink_closure", np.zeros(len(self.times), np.float32))
+        if not len(self.blink_weights):
+            object.__setattr__(self, "blink_weights", np.zeros_like(self.expression_weights))
+
+    @property
+    def emotion_weights(self) -> np.ndarray:
+        """(T, K_E) what the emotion does, the blinks taken out: expression_weights - blink_weights."""
+        return self.expression_weights - self.blink_weights
 
     @property
     def frame_count(self) -> int:
@@ -161,9 +178,9 @@ class Talker:
         speech = self.fusion_model.weights(
             coefficients, self.speech_model.basis, "speech", progress=stage(0.6, 0.8, "shaping speech"), cancelled=stop
         )
-        trajectory = self.library.trajectory(
-            emotion, np.arange(len(coefficients)) / MODEL_FPS, intensity, seed=seed, blinks=blinks
-        )
+        clock = np.arange(len(coefficients)) / MODEL_FPS
+        trajectory = self.library.trajectory(emotion, clock, intensity, seed=seed)
+        closure = self.library.blink_closure(emotion, clock, seed) if blinks else np.zeros(len(clock))
         expression = self.fusion_model.weights(
             trajectory, self.library.basis, "expression",
             progress=stage(0.8, 0.99, "shaping the expression"), cancelled=stop,
@@ -174,14 +191,18 @@ class Talker:
         gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
         sample_times = keep_contacts(times, gap, fps)
+        felt, shown_closure = resample(expression, times), resample(closure[:, None], times)[:, 0]
+        blink_weights = blink_layer(blendshapes[speech.shape[1] :], felt, shown_closure)
         report(1.0, "animated")
         return Animation(
             fps=float(fps),
             times=times,
             speech_weights=resample(speech, sample_times),
-            expression_weights=resample(expression, times),
+            expression_weights=felt + blink_weights,
             names=tuple(self.fusion_model.names),
             blendshapes=blendshapes,
+            blink_closure=shown_closure,
+            blink_weights=blink_weights,
         )
 
 

@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "console": set(),
     "face": set(),
     "speech": {"face"},
-    "expression": set(),
+    "expression": {"face"},
     "fusion": {"face"},
     "pipeline": {"face", "speech", "expression", "fusion"},
     "blender": {"face", "speech", "expression", "pipeline"},

@@ -142,7 +142,7 @@ def test_expressions_come_through_in_the_upper_face_and_at_the_mouth_corners(mod
     upper_face = np.flatnonzero(head.upper_face > 0.5)
     count = model.speech_count
     for emotion in ("happy", "sad", "angry", "afraid", "disgusted", "surprised", "contemptuous"):
-        trajectory = library.trajectory(emotion, TIMES, blinks=False)
+        trajectory = library.trajectory(emotion, TIMES)
         weights = model.weights(trajectory, library.basis, "expression")
         for region, least in ((upper_face, 0.9), (head.mouth_corners, 0.45)):
             wanted = np.tensordot(trajectory, library.basis[:, region], 1)
@@ -163,10 +163,10 @@ def test_lids_really_close_in_a_blink(model, library):
 
 def test_weights_lie_where_sliders_do_and_follow_intensity(model, library):
     for emotion in library.names:
-        full = model.weights(library.trajectory(emotion, TIMES, 1.0, blinks=False), library.basis, "expression")
-        half = model.weights(library.trajectory(emotion, TIMES, 0.5, blinks=False), library.basis, "expression")
+        full = model.weights(library.trajectory(emotion, TIMES, 1.0), library.basis, "expression")
+        half = model.weights(library.trajectory(emotion, TIMES, 0.5), library.basis, "expression")
         assert np.abs(full).max() < 1.05 and full.min() > -0.25, emotion
-        strong = model.weights(library.trajectory(emotion, TIMES, 1.5, blinks=False), library.basis, "expression")
+        strong = model.weights(library.trajectory(emotion, TIMES, 1.5), library.basis, "expression")
         assert np.abs(strong).max() < 1.6, emotion  # one and a half times an emotion may leave the sliders' range
         if emotion != "tired":  # whose lids are bounded
             np.testing.assert_allclose(half, 0.5 * full, atol=1e-4)

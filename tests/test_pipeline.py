@@ -6,6 +6,7 @@ import pytest
 from blendshape_talker import pipeline
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.expression.lids import lid_opening
 from blendshape_talker.face.flame import load_head
 
 DEMO = ASSETS / "demo_speech.flac"
@@ -70,6 +71,27 @@ def test_intensity_zero_without_blinks_moves_no_expression(talker):
     still = talker.animate(DEMO, "angry", 0.0, fps=30, blinks=False)
     assert not still.expression_weights.any()
     assert still.speech_weights.any()
+
+
+def test_blinks_are_a_layer_known_apart(talker, happy):
+    assert happy.blink_closure.shape == happy.times.shape and happy.blink_closure.max() > 0.9
+    staring = talker.animate(DEMO, "happy", 1.0, fps=60, blinks=False)
+    assert not staring.blink_closure.any() and not staring.blink_weights.any()
+    np.testing.assert_allclose(happy.emotion_weights, staring.expression_weights, atol=1e-6)
+    shapes = happy.blendshapes[happy.speech_count :]
+    opening = lid_opening(shapes, happy.expression_weights)
+    shut = happy.blink_closure > 0.99
+    assert shut.any() and np.abs(opening[shut]).max() < 1e-4
+    assert lid_opening(shapes, staring.expression_weights).min() > 0.001
+    weak = talker.animate(DEMO, "happy", 0.0, fps=24)
+    np.testing.assert_array_equal(weak.expression_weights, weak.blink_weights)
+    assert lid_opening(shapes, weak.expression_weights).min() < 1e-4, "an emotion at strength 0 still blinks"
+
+
+def test_an_animation_without_blinks_need_not_speak_of_them():
+    animation = small_animation()
+    assert animation.blink_closure.shape == (1300,) and animation.blink_weights.shape == (1300, 1)
+    np.testing.assert_array_equal(animation.emotion_weights, animation.expression_weights)
 
 
 def test_cancel_stops_the_work(talker):

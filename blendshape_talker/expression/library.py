@@ -53,7 +53,6 @@ class ExpressionLibrary:
         self.basis = np.asarray(basis, np.float32)
         self.emotions = dict(emotions)
         self._blink = _channels(self.directions, "eyeBlink")
-        self._yielding = _channels(self.directions, "eyeWide", "eyeSquint")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,36 +82,39 @@ class ExpressionLibrary:
         }
         return checkpoint.save(path, KIND, config, arrays)
 
-    def trajectory(
-        self, emotion: str, times: np.ndarray, intensity: float = 1.0, seed: int = 0, blinks: bool = True
-    ) -> np.ndarray:
+    def trajectory(self, emotion: str, times: np.ndarray, intensity: float = 1.0, seed: int = 0) -> np.ndarray:
         """Coefficients (T, K_x) float32 of ``emotion`` at ``times`` (T,), seconds, ascending.
 
         The first time is the start of the onset, the last the end of the offset. The same seed gives the same take
-        at any frame rate. ``neutral`` is zero but for the blinks. Raises :class:`TalkerError` for an unknown emotion.
+        at any frame rate. ``neutral`` is zero. Blinks are apart, in :meth:`blink_closure`. Raises :class:`TalkerError`
+        for an unknown emotion.
         """
-        if emotion not in self.emotions:
-            raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(self.names)}")
-        chosen = self.emotions[emotion]
+        chosen = self._emotion(emotion)
         times = np.asarray(times, np.float64)
         if not len(times):
             return np.zeros((0, len(self.directions)), np.float32)
         clock = times - times[0]
         duration = clock[-1]
-        streams = np.random.SeedSequence([seed & 0xFFFFFFFF]).spawn(2)
-
-        noise = _noise(clock, len(chosen.modes) + 1, np.random.default_rng(streams[0]))
+        noise = _noise(clock, len(chosen.modes) + 1, _generator(seed, 0))
         life = 1.0 + noise[:, :-1] @ chosen.modes
         accent = (0.5 + 0.5 * noise[:, -1:]) ** 2 * chosen.accent
         envelope = _envelope(clock, duration, chosen.onset, chosen.offset)
         result = intensity * envelope[:, None] * np.maximum(chosen.apex * life + accent, 0.0)
         lid = result[:, self._blink]
         result[:, self._blink] = np.minimum(lid, 0.9)  # no intensity shuts the eyes for good
-        if blinks:
-            closure = _blink_curve(clock, duration, chosen.blink_interval, np.random.default_rng(streams[1]))[:, None]
-            result[:, self._yielding] *= 1.0 - closure
-            result[:, self._blink] += closure * (1.0 - result[:, self._blink])
         return result.astype(np.float32)
+
+    def blink_closure(self, emotion: str, times: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Lid closure (T,) 0 … 1 of the blinks of ``emotion`` at ``times`` (T,), seconds, ascending."""
+        interval, times = self._emotion(emotion).blink_interval, np.asarray(times, np.float64)
+        if not len(times):
+            return np.zeros(0)
+        return _blink_curve(times - times[0], times[-1] - times[0], interval, _generator(seed, 1))
+
+    def _emotion(self, name: str) -> Emotion:
+        if name not in self.emotions:
+            raise TalkerError(f"no emotion {name!r}; choose one of {', '.join(self.names)}")
+        return self.emotions[name]
 
 
 @functools.lru_cache(maxsize=4)
@@ -143,6 +145,10 @@ def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
     down = smooth_step((clock - start) / BLINK_CLOSING)
     up = smooth_step((clock - start - BLINK_CLOSING - BLINK_CLOSED) / BLINK_OPENING)
     return down - up
+
+
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFF]).spawn(stream + 1)[stream])
 
 
 def _channels(directions: tuple[str, ...], *prefixes: str) -> np.ndarray:

@@ -14,6 +14,15 @@ from ..errors import TalkerError
 
 VERTEX_COUNT = 5023
 UPPER_LIP, LOWER_LIP = 3546, 3504  # inner lip vertices in the middle of the mouth; their distance is the lip gap
+# upper and lower lid margin, partners from the inner to the outer corner: the fourth ring of edges around the socket
+LEFT_LIDS = np.array(
+    [(1336, 1357), (1329, 1355), (1331, 1354), (1340, 824), (1343, 827), (3855, 991), (1344, 994),
+     (1218, 995), (1216, 814), (1202, 807), (1201, 822), (1200, 1093), (1195, 1096), (1175, 1113)]
+)  # fmt: skip
+RIGHT_LIDS = np.array(
+    [(2487, 2508), (2485, 2506), (2486, 2505), (2491, 2273), (2494, 2276), (3689, 2355), (2495, 2358),
+     (2453, 2359), (2451, 2267), (2450, 2264), (2449, 2271), (2448, 2402), (2447, 2403), (2436, 2406)]
+)  # fmt: skip
 IMAGE_SIZE = 64
 HEAD_KIND = "head"
 
@@ -83,6 +92,16 @@ def lip_gap_mm(vertices: np.ndarray) -> np.ndarray:
     The design's lip gap is this minus its value in the neutral pose.
     """
     return 1e3 * np.linalg.norm(vertices[..., UPPER_LIP, :] - vertices[..., LOWER_LIP, :], axis=-1)
+
+
+def lid_gaps(shapes: np.ndarray) -> np.ndarray:
+    """(…, 2) metres between the lids of the left and of the right eye, the mean of each eye's vertical gaps.
+
+    shapes (…, 5023, 3): vertices, or displacements and blendshapes, whose gaps add up because the gap is linear.
+    """
+    height = np.asarray(shapes)[..., 1]
+    gaps = [(height[..., lids[:, 0]] - height[..., lids[:, 1]]).mean(axis=-1) for lids in (LEFT_LIDS, RIGHT_LIDS)]
+    return np.stack(gaps, axis=-1)
 
 
 class GeometryMap:

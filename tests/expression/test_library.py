@@ -53,7 +53,7 @@ def test_saved_library_reads_back(library, tmp_path):
 @pytest.mark.parametrize("emotion", ExpressionLibrary.load().names)
 def test_trajectory_starts_and_ends_at_rest_and_is_smooth_in_between(library, emotion):
     times = clock(20)
-    trajectory = library.trajectory(emotion, times, blinks=False)
+    trajectory = library.trajectory(emotion, times)
     assert trajectory.shape == (len(times), len(library.directions)) and trajectory.dtype == np.float32
     assert np.abs(trajectory[[0, -1]]).max() < 1e-6
     assert trajectory.min() >= 0.0 and trajectory.max() < 1.9
@@ -70,7 +70,7 @@ def test_trajectory_starts_and_ends_at_rest_and_is_smooth_in_between(library, em
 
 
 def test_living_variation_does_not_repeat(library):
-    trajectory = library.trajectory("happy", clock(240), blinks=False)
+    trajectory = library.trajectory("happy", clock(240))
     signal = trajectory[120:-120, library.directions.index("mouthSmile_L")]
     signal = signal - signal.mean()
     spectrum = np.abs(np.fft.rfft(signal, 2 * len(signal))) ** 2
@@ -80,34 +80,31 @@ def test_living_variation_does_not_repeat(library):
     assert normalised[20 * int(FPS) :].max() < 0.95
 
 
-def test_intensity_scales_the_emotion_and_leaves_the_blinks(library):
+def test_intensity_scales_the_emotion(library):
     times = clock(12)
-    one = library.trajectory("happy", times, 1.0, blinks=False)
-    np.testing.assert_allclose(library.trajectory("happy", times, 0.5, blinks=False), 0.5 * one, atol=1e-6)
-    assert not library.trajectory("happy", times, 0.0, blinks=False).any()
-    np.testing.assert_allclose(library.trajectory("happy", times, 0.0), library.trajectory("neutral", times), atol=1e-6)
-    strong = library.trajectory("tired", times, 1.5, blinks=False)
+    one = library.trajectory("happy", times, 1.0)
+    np.testing.assert_allclose(library.trajectory("happy", times, 0.5), 0.5 * one, atol=1e-6)
+    assert not library.trajectory("happy", times, 0.0).any()
+    strong = library.trajectory("tired", times, 1.5)
     assert lids(library, strong).max() <= 0.9
 
 
 @pytest.mark.parametrize("emotion", ["neutral", "surprised", "tired"])
 def test_blinks_close_the_lids_at_natural_intervals(library, emotion):
     times = clock(120)
-    trajectory = library.trajectory(emotion, times, seed=5)
-    closure = lids(library, trajectory).min(axis=1)
+    closure = library.blink_closure(emotion, times, seed=5)
+    assert closure.shape == times.shape and closure.min() == 0 and closure.max() <= 1
     shut = closure > 0.97
     starts = times[1:][shut[1:] & ~shut[:-1]]
     assert 120 / 6.5 < len(starts) < 120 / 2.0
     pauses = np.diff(starts)
     assert pauses.min() > 1.9 and pauses.max() < 6.5
-    opposing = [i for i, name in enumerate(library.directions) if name.startswith(("eyeWide", "eyeSquint"))]
-    assert trajectory[shut][:, opposing].max() < 0.05  # a blink overrides what would hold the lids
-    assert not library.trajectory("neutral", times, blinks=False).any()
+    assert not closure[[0, -1]].any()
+    assert not library.trajectory("neutral", times).any()
 
 
 def test_a_blink_closes_faster_than_it_opens(library):
-    trajectory = library.trajectory("neutral", clock(10, 240), seed=1)
-    closure = lids(library, trajectory)[:, 0]
+    closure = library.blink_closure("neutral", clock(10, 240), seed=1)
     first = np.flatnonzero(closure > 0.5)[0]
     start = np.flatnonzero(closure[:first] < 0.02)[-1]
     peak = start + closure[start : start + 120].argmax()
@@ -126,6 +123,7 @@ def test_same_seed_same_take_at_any_frame_rate(library):
 @pytest.mark.parametrize("frames", [0, 1, 2, 12])
 def test_the_shortest_clips_work(library, frames):
     trajectory = library.trajectory("surprised", np.arange(frames) / FPS)
+    assert library.blink_closure("surprised", np.arange(frames) / FPS).shape == (frames,)
     assert trajectory.shape == (frames, len(library.directions)) and np.isfinite(trajectory).all()
     if frames == 12:
         assert trajectory.max() > 0.3

@@ -179,7 +179,7 @@ def _contacts_kept(
         if emotion == "neutral":
             continue
         curves = [
-            library.trajectory(emotion, np.arange(len(take.curves)) / FPS, seed=number, blinks=False)[chosen]
+            library.trajectory(emotion, np.arange(len(take.curves)) / FPS, seed=number)[chosen]
             for number, (take, chosen) in enumerate(zip(takes, frames, strict=True))
         ]
         added = system.deform(np.concatenate(curves), library.basis, "expression", pair)

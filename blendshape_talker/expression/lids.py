@@ -1,0 +1,50 @@
+"""Blinks as a layer of their own: what brings the lids from where an emotion holds them to shut, never through the eye.
+
+A blink that is part of the emotion's own weights grows and fades with the emotion: at half its strength the eye stays
+half open, at twice the upper lid ends below the lower one. So the opening of the lids is measured, on the canonical
+head, where it is linear in the weights, and the layer closes what the emotion leaves open. numpy only.
+"""
+
+import numpy as np
+
+from ..face.flame import lid_gaps, load_head
+
+SHUT = -0.00025  # m, mean gap of shut lids: a blink presses them together by so much (ICT-FaceKit's eyeBlink: 0.26 mm)
+
+
+def blink_layer(shapes: np.ndarray, emotion: np.ndarray, closure: np.ndarray) -> np.ndarray:
+    """Weights (T, K_E) float32 to add to ``emotion`` so that each eye is shut by ``closure``.
+
+    shapes (K_E, 5023, 3): the expression's blendshapes, metres; emotion (T, K_E): their weights without blinks, at the
+    strength at which they are shown; closure (T,): 0 leaves the lids as the emotion holds them, 1 shuts them. Where the
+    emotion alone would push a lid through the eye, the layer is negative and holds it at shut, whatever the closure.
+    """
+    shapes, emotion = np.asarray(shapes), np.asarray(emotion)
+    if emotion.shape[1:] != shapes.shape[:1]:
+        raise ValueError(f"{emotion.shape} weights do not fit {len(shapes)} blendshapes")
+    opening = lid_opening(shapes, emotion)
+    wanted = (1.0 - np.asarray(closure)[:, None]) * np.maximum(opening, 0.0)
+    return ((opening - wanted) @ closing_weights(shapes)).astype(np.float32)
+
+
+def lid_opening(shapes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(T, 2) metres by which the left and the right eye are open: 0 is shut, below 0 a lid is through the eye."""
+    return lid_gaps(load_head().vertices) - SHUT + np.asarray(weights, np.float64) @ lid_gaps(shapes)
+
+
+def closing_weights(shapes: np.ndarray) -> np.ndarray:
+    """(2, K_E) weights that close the left eye alone and the right eye alone by one metre.
+
+    Each eye is closed with the blendshape that closes it most and moves little else: with the largest product of its
+    closing and the share of its motion that lies around the eyes.
+    """
+    head = load_head()
+    energy = np.square(shapes).sum(axis=2)
+    local = energy[:, head.eye_region].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-12)
+    closing = -lid_gaps(shapes)  # (K_E, 2)
+    chosen = (closing * local[:, None]).argmax(axis=0)
+    if chosen[0] == chosen[1] or closing[chosen, [0, 1]].min() <= 0:
+        raise ValueError("no blendshape closes one eye alone")
+    result = np.zeros((2, len(shapes)))
+    result[:, chosen] = np.linalg.inv(closing[chosen])
+    return result
