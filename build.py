@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     test.epilog = "Further arguments go to pytest; naming tests runs only those, with Blender 4.5."
     package = tasks.add_parser("package", parents=[shared], help="build the extension's zip into dist/")
     package.add_argument("--platform", choices=sorted(PLATFORMS), help="(this machine's)")
-    package.add_argument("--no-wheels", action="store_true", help="for a Blender whose Python has torch and librosa")
+    package.add_argument("--no-wheels", action="store_true", help="for a Blender whose Python has torch and soundfile")
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.task != "test":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -133,7 +133,7 @@ def prepare_environment(torch: str | None = None) -> None:
     install_torch(torch, pins["extension"])
     # The pins name every package, so that pip has nothing to resolve.
     others = [pin for pin in pins["extension"] if not pin.startswith("torch==")] + pins["development"]
-    install(python, "librosa and the development tools", others, "--no-deps")
+    install(python, "soundfile, soxr and the development tools", others, "--no-deps")
     install(python, f"Blender {MAIN_BLENDER}", pins[f"blender-{MAIN_BLENDER}"], "--no-deps")
     check_blender(ENVIRONMENT)
     stamp.write_text(" ".join(wanted) + "\n")

@@ -1,5 +1,6 @@
 """The extension's zip: what is in it, and that it works in a Blender that has nothing but its own numpy."""
 
+import io
 import json
 import os
 import shutil
@@ -25,15 +26,16 @@ def refuse(*arguments):
 
 socket.socket.connect = socket.getaddrinfo = refuse
 zipped, blend, module = sys.argv[1:]
-foreign = [name for name in ("torch", "librosa", "scipy", "soundfile") if importlib.util.find_spec(name)]
+foreign = [name for name in ("torch", "librosa", "scipy", "soundfile", "sympy") if importlib.util.find_spec(name)]
 bpy.ops.extensions.package_install_files(filepath=zipped, repo="user_default", enable_on_install=True)
 enabled = addon_utils.check(module)
-heavy = sorted({"torch", "librosa"} & set(sys.modules))
+heavy = sorted({"torch", "soundfile", "soxr"} & set(sys.modules))
 package = importlib.import_module(module)
 command = importlib.import_module(module + ".__main__")
 recording = str(Path(package.__file__).parent / "assets" / "demo_speech.flac")
 status = command.main(["bake", recording, "--emotion", "happy", "--out", blend])
 torch = sys.modules.get("torch")
+imported = sorted({name.partition(".")[0] for name in sys.modules})
 bpy.ops.wm.open_mainfile(filepath=blend)
 keyed = [mesh.shape_keys for mesh in bpy.data.meshes if mesh.shape_keys]
 values = []
@@ -44,9 +46,17 @@ addon_utils.disable(module, default_set=True)
 print("RESULT", json.dumps({
     "before": foreign, "enabled": enabled, "heavy": heavy, "status": status, "torch": torch and torch.__file__,
     "numpy": sys.modules["numpy"].__file__, "keyed": len(keyed), "keys": len(keyed[0].key_blocks), "values": values,
-    "disabled": addon_utils.check(module)[1], "frames": bpy.context.scene.frame_end - bpy.context.scene.frame_start,
+    "disabled": addon_utils.check(module)[1], "imported": imported,
+    "frames": bpy.context.scene.frame_end - bpy.context.scene.frame_start,
 }))
 """
+
+
+def modules_of(wheel: bytes) -> set[str]:
+    """The top-level modules that a wheel installs."""
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    return {top.partition(".")[0] for top in tops if not top.endswith((".dist-info", ".data", ".libs", ".pth"))}
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +141,8 @@ def test_it_installs_and_bakes_in_a_bare_blender(extension: Path, tmp_path: Path
     assert result["keyed"] == 1 and result["keys"] > 20 and result["frames"] > 60
     assert result["values"][0] != result["values"][1]
     assert not result["disabled"]
+    with zipfile.ZipFile(extension) as archive:
+        packed = [name for name in archive.namelist() if name.endswith(".whl")]
+        wheels = {name: modules_of(archive.read(name)) for name in packed}
+    untouched = [name for name, modules in wheels.items() if not modules & set(result["imported"])]
+    assert untouched == [], "no bake imports these wheels; take them out of the zip"

@@ -1,8 +1,8 @@
 """Recordings in: any common sound file to 16 kHz mono, and its log-mel spectrogram as Whisper hears it.
 
 Sound is decoded by soundfile and resampled by soxr, the two libraries behind ``librosa.load``; they are called directly
-because a recording of an hour must be read block by block, and because importing ``librosa.core.audio`` makes numba
-compile for many seconds on a machine that never did so. ``librosa.filters`` imports nothing that compiles.
+because a recording of an hour must be read block by block. The mel filters are librosa's, stored as an asset by
+``corpus mel-filters``: librosa and what it needs would be a third of the extension's zip.
 """
 
 import functools
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import checkpoint
 from ..errors import TalkerError
 
 SAMPLE_RATE = 16000
@@ -20,7 +21,8 @@ HOP = 160
 MEL_BANDS = 80
 MEL_RATE = SAMPLE_RATE // HOP
 SHORTEST_SECONDS = 0.2
-_FFT = 400
+FFT = 400
+MEL_KIND = "mel filters"
 _READ_SECONDS = 20
 _FRAMES_PER_BLOCK = 6000
 
@@ -94,10 +96,10 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     As in Whisper (Radford et al. 2022, section 2.2): Hann windows of 25 ms, Slaney's mel scale, floor 1e-10, before
     :func:`blendshape_talker.speech.whisper.normalise`. ``samples`` (N,) are at 16 kHz, at least 201 of them.
     """
-    if len(samples) <= _FFT // 2:
+    if len(samples) <= FFT // 2:
         raise TalkerError(f"{len(samples)} samples of sound are too few; at least {SHORTEST_SECONDS} s are needed")
-    padded = np.pad(np.asarray(samples, np.float32), _FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::HOP][: len(samples) // HOP]
+    padded = np.pad(np.asarray(samples, np.float32), FFT // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: len(samples) // HOP]
     window, bands = _window_and_bands()
     result = np.empty((len(frames), MEL_BANDS), np.float32)
     for start in range(0, len(frames), _FRAMES_PER_BLOCK):
@@ -110,7 +112,6 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 @functools.cache
 def _window_and_bands() -> tuple[np.ndarray, np.ndarray]:
     """The periodic Hann window (400,) and the mel bands (201, 80)."""
-    from librosa.filters import mel
-
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT) / _FFT)).astype(np.float32)
-    return window, mel(sr=SAMPLE_RATE, n_fft=_FFT, n_mels=MEL_BANDS).T.astype(np.float32)
+    _, arrays = checkpoint.load(checkpoint.ASSETS / "mel_filters.npz", MEL_KIND)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT) / FFT)).astype(np.float32)
+    return window, np.ascontiguousarray(arrays["filters"].T)

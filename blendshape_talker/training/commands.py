@@ -19,6 +19,7 @@ def add_commands(commands) -> None:
     _add_demo_speech(corpora)
     _add_expressions(corpora)
     _add_encoder(corpora)
+    _add_mel_filters(corpora)
 
     train = commands.add_parser("train", help="train a network")
     networks = train.add_subparsers(dest="network", metavar="NETWORK", required=True)
@@ -161,6 +162,20 @@ def _encoder(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import whisper
 
     whisper.convert(arguments.whisper, arguments.out, arguments.layers)
+    progress.close()
+    print(arguments.out)
+
+
+def _add_mel_filters(corpora) -> None:
+    parser = corpora.add_parser("mel-filters", help="the mel filters that sound is heard through, from librosa")
+    parser.add_argument("--out", required=True, metavar="F.npz", help="mel_filters.npz")
+    parser.set_defaults(run=_mel_filters)
+
+
+def _mel_filters(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .speech import mel_filters
+
+    mel_filters.write_mel_filters(arguments.out)
     progress.close()
     print(arguments.out)
 
