@@ -58,10 +58,14 @@ def _add_animate(commands) -> None:
 def _perform(arguments: argparse.Namespace, progress: Progress) -> pipeline.Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
-    return talker.animate(
+    animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress,
     )  # fmt: skip
+    notify = _notifier(progress)
+    for warning in animation.warnings:
+        notify(f"{arguments.audio}: {warning}")
+    return animation
 
 
 def _animate(arguments: argparse.Namespace, progress: Progress) -> None:

@@ -1,38 +1,139 @@
-"""Writing files whole: the target appears complete or not at all, and an old one stays until the new one is there."""
+"""Files of users: checked before the work, written whole (complete or not at all), and none of ours left behind."""
 
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import TalkerError
 
+SCRATCH = ".talker-"  # how the names of temporary folders begin
+PathLike = str | os.PathLike[str]
+
+_unfinished: set[Path] = set()  # temporary files and folders that must not outlive the process
+
+
+def check_input(path: PathLike, what: str) -> None:
+    """:class:`TalkerError` with one line unless ``path`` is an ordinary file that we may read.
+
+    Devices and pipes are refused: reading one may wait for ever. ``what`` names what to choose instead, with its
+    article: "a recording".
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise TalkerError(f"{path}: is a folder; choose {what} in it")
+        if not stat.S_ISREG(mode):
+            raise TalkerError(f"{path}: is a device or a pipe, no file; choose {what}")
+        with open(path, "rb"):
+            pass
+    except (FileNotFoundError, NotADirectoryError):
+        raise TalkerError(f"{path}: no such file; choose {what} that exists") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise TalkerError(
+            f"{path}: cannot be read ({_reason(error)}); check its permissions or choose another"
+        ) from None
+
+
+def check_outputs(targets: Sequence[PathLike], inputs: Sequence[PathLike | None] = ()) -> list[Path]:
+    """Where ``targets`` will be written, links followed; :class:`TalkerError` for what would fail after the work.
+
+    Refused: a missing or closed folder, a folder, device or pipe as target, a write-protected one, two targets in one
+    place, and a target that is one of the ``inputs``, be it by another name or a link.
+    """
+    places = [_place(target) for target in targets]
+    for target, place in zip(targets, places, strict=True):
+        for source in inputs:
+            if source is not None and _same(place, source):
+                raise TalkerError(f"{target}: is the input {source}; name another file to write")
+    if len(set(places)) < len(places):
+        raise TalkerError("two outputs have the same name; give each its own")
+    return places
+
+
+def _place(target: PathLike) -> Path:
+    try:
+        # a link is written through, as a shell does
+        place = Path(os.path.realpath(target))
+        mode = place.stat().st_mode if place.exists() else stat.S_IFREG
+        if stat.S_ISDIR(mode):
+            raise TalkerError(f"{target}: is a folder; name a file")
+        if not stat.S_ISREG(mode):
+            raise TalkerError(f"{target}: is a device or a pipe; name a file")
+        if not place.parent.is_dir():
+            raise TalkerError(f"{Path(target).parent}: no such folder; make it first or name another file")
+        if place.exists() and not os.access(place, os.W_OK):
+            raise TalkerError(f"{target}: is write-protected; name another file or unlock it")
+        with tempfile.TemporaryFile(dir=place.parent, prefix=SCRATCH):
+            pass  # permissions, a read-only disk, a full one: trying is the only test that knows them all
+    except (OSError, ValueError) as error:
+        raise TalkerError(f"{target}: cannot write there ({_reason(error)}); name another file") from None
+    return place
+
+
+def _same(place: Path, source: PathLike) -> bool:
+    try:
+        return os.path.samefile(place, source)
+    except (OSError, ValueError):
+        return place == Path(os.path.realpath(source))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def whole_file(path: PathLike) -> Iterator[BinaryIO]:
     """A binary stream to a temporary file beside ``path`` that takes its name when the block ends without an error.
 
-    Raises :class:`TalkerError` when the folder does not exist or cannot be written to.
+    A link is written through; an old file keeps its permissions. :class:`TalkerError` as in :func:`check_outputs`.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise TalkerError(f"{target.parent}: no such folder; make it first or name another file")
-    if target.is_dir():
-        raise TalkerError(f"{target}: is a folder; name a file")
+    (target,) = check_outputs([path])
+    with unfinished(target.parent) as folder:
+        temporary = folder / "file"
+        try:
+            with open(temporary, "wb") as stream:
+                yield stream
+            take_name(temporary, target)
+        except OSError as error:
+            raise TalkerError(
+                f"{path}: cannot write ({_reason(error)}); free some space or name another file"
+            ) from error
+
+
+def take_name(made: Path, target: Path) -> None:
+    """Put ``made`` in ``target``'s place at once; an old file's permissions stay."""
+    if target.exists():
+        shutil.copymode(target, made)
+    os.replace(made, target)
+
+
+@contextmanager
+def unfinished(parent: Path) -> Iterator[Path]:
+    """A new folder in ``parent``, gone with all in it when the block ends, and when the process is made to end.
+
+    Beside the target: a rename across file systems would be a copy, and a copy can be cut short.
+    """
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=SCRATCH))
     except OSError as error:
-        raise TalkerError(f"{target}: cannot write there ({error.strerror}); name another file") from error
+        raise TalkerError(f"{parent}: cannot write there ({_reason(error)}); name another folder") from error
+    _unfinished.add(folder)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise TalkerError(f"{target}: cannot write ({error.strerror}); free some space or name another file") from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _unfinished.discard(folder)
+
+
+def remove_unfinished() -> None:
+    """Remove what :func:`unfinished` made, before a process ends that cannot unwind."""
+    for folder in list(_unfinished):
+        for _ in range(5):  # a renderer may write into it meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break

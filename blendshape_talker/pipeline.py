@@ -20,6 +20,7 @@ from .expression.lids import blink_layer
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 from .speech.audio import load_recording
+from .speech.quality import speech_warning
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class Animation:
 
     Contained in expression_weights and known apart as well: blink_weights (T, K_E), the layer of
     :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1. Left out, nothing blinks.
+
+    warnings: what is doubtful about the recording, a plain sentence each.
     """
 
     fps: float
@@ -58,6 +61,7 @@ class Animation:
     blendshapes: np.ndarray
     blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.blink_closure):
@@ -174,6 +178,8 @@ class Talker:
         coefficients = self.speech_model.coefficients(
             recording.samples, progress=stage(0.05, 0.6, "listening"), cancelled=stop
         )
+        gap_mm = 1e3 * (coefficients @ lip_gap_per_weight(self.speech_model.basis))
+        doubt = speech_warning(recording.samples, gap_mm)
         coefficients *= take_gain(len(coefficients), seed)[:, None]
         speech = self.fusion_model.weights(
             coefficients, self.speech_model.basis, "speech", progress=stage(0.6, 0.8, "shaping speech"), cancelled=stop
@@ -203,6 +209,7 @@ class Talker:
             blendshapes=blendshapes,
             blink_closure=shown_closure,
             blink_weights=blink_weights,
+            warnings=(*recording.warnings, *([doubt] if doubt else [])),
         )
 
 
