@@ -279,11 +279,12 @@ def _add_train_fusion(networks) -> None:
 
 
 def _train_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
-    from .fusion import train as train_fusion
+    from .fusion.settings import FusionTraining
+    from .fusion.train import train
 
     changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})
-    path = train_fusion.train(
-        arguments.speech, arguments.expressions, arguments.out, train_fusion.FusionTraining(**changes),
+    path = train(
+        arguments.speech, arguments.expressions, arguments.out, FusionTraining(**changes),
         geometry=arguments.geometry, progress=progress,
     )  # fmt: skip
     progress.close()
@@ -303,10 +304,11 @@ def _add_evaluate_fusion(subjects) -> None:
 
 def _evaluate_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
     from .fusion import evaluate as evaluate_fusion
+    from .fusion.sizes import size_table
 
     if arguments.sizes:
         progress.close()
-        print(evaluate_fusion.size_table(arguments.speech, arguments.expressions, arguments.geometry))
+        print(size_table(arguments.speech, arguments.expressions, arguments.geometry))
         return
     table = evaluate_fusion.evaluate(
         arguments.speech, arguments.expressions, arguments.model, arguments.ablations, arguments.ablation_steps,

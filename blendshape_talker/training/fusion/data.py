@@ -15,11 +15,12 @@ from ...errors import TalkerError
 from ..corpus.expression_corpus import INDEX_FILE as EXPRESSION_INDEX
 from ..corpus.florence4d import read_curves_corpus, read_expressions
 from ..corpus.vocaset import read_corpus
-from ..geometry.facs import load_facs
+from ..geometry.facs import Facs, load_facs
 
 SPEECH_INDEX = "sequences.json"
 PCA_RANK = 128
 _PCA_FRAMES, _PCA_FRAMES_EACH = 4000, 20
+_FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
 
 ProgressCallback = Callable[[float, str], None]
 _Entry = tuple[str, str, str, str, np.ndarray]  # name, subject, split, label, deltas (T, V, 3)
@@ -101,6 +102,22 @@ def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None 
             yield sequence.name, sequence.subject, sequence.split, sequence.text, sequence.deltas()
 
     return _linearise(entries, progress)
+
+
+def find_facs(geometry: str | Path | None, *folders: str | Path) -> Facs:
+    """The named facs.npz, or that of the first folder that holds one.
+
+    :raises TalkerError: when there is none or it is broken.
+    """
+    for candidate in [Path(geometry)] if geometry else [Path(folder) / "facs.npz" for folder in folders]:
+        if geometry or candidate.is_file():
+            return load_facs(candidate)
+    raise TalkerError("these corpora hold no facs.npz; name one with --geometry (made by 'corpus geometry')")
+
+
+def thinned(frames: np.ndarray) -> np.ndarray:
+    """Every n-th of frames (N, …), so that errors of whole meshes stay affordable."""
+    return frames[:: max(1, -(-len(frames) // _FRAME_LIMIT))]
 
 
 def _linearise(entries: Callable[[], Iterable[_Entry]], progress: ProgressCallback | None) -> LinearCorpus:

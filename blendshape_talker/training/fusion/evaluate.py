@@ -5,14 +5,12 @@ and, for lip closures, from the bundled library at intensity 1. All lengths in m
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ...expression.library import ExpressionLibrary
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
@@ -20,65 +18,19 @@ from ...files import whole_file
 from ...fusion import Domain, FusionModel
 from ...speech.audio import load_recording
 from ..corpus.expression_corpus import FPS
-from .data import LinearCorpus, LinearSequence, load_expression_corpus, load_speech_corpus
+from .contacts import contacts_kept, lip_gaps, percent
+from .data import LinearCorpus, LinearSequence, find_facs, load_expression_corpus, load_speech_corpus, thinned
 from .probes import told_by_probes
-from .shape_naming import fit_weights, principal_components
-from .shape_structure import ShapeStructure, StructureConfig, graph_laplacian
-from .sparse_components import sparse_components
+from .settings import FusionTraining
+from .shape_structure import StructureConfig, graph_laplacian
+from .systems import DirectAddition, Fused, System
 from .tables import COLUMNS, Measured, ablation_table, format_table
-from .train import FusionTraining, find_facs, fit
-
-logger = logging.getLogger(__name__)
+from .train import fit
 
 ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
-CLOSED_SHARE = 0.15  # of the gap's 95th percentile, design section 8
-NARROW_SHARE = 0.35  # of it; a labiodental counts where the neutral take comes this near, as in lip_sync
-CONTACT_TOLERANCE_MM = 1.0  # that an emotion may part a labiodental contact by
 NOISE_MM = 0.2  # standard deviation of each coordinate: that of a good scan
-_FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
 _NOISY_FRAMES = 600
-_LABIODENTALS = ("F", "V")
-
-
-class DirectAddition:
-    """The baseline: both deformations are added as they are. Has as much of FusionModel's interface as is measured."""
-
-    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
-        del kind
-        return np.tensordot(curves, basis[:, vertices], 1)
-
-    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
-        return self.deform(curves, basis, kind, vertices)
-
-
-class Fused:
-    """A fusion model: what its primary (or all) weights make of a deformation at some vertices (N, M, 3)."""
-
-    def __init__(self, model: FusionModel) -> None:
-        self.model = model
-
-    def deform(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
-        count = self.model.speech_count
-        own = self.model.blendshapes[:count] if kind == "speech" else self.model.blendshapes[count:]
-        return np.tensordot(self.model.weights(curves, basis, kind), own[:, vertices], 1)
-
-    def deform_all(self, curves: np.ndarray, basis: np.ndarray, kind: Domain, vertices: np.ndarray) -> np.ndarray:
-        return np.tensordot(self.model.all_weights(curves, basis, kind), self.model.blendshapes[:, vertices], 1)
-
-
-def lip_gaps(deltas: np.ndarray, head: Head) -> np.ndarray:
-    """(T,) mm from deltas (T, 2, 3) of the upper and lower inner-lip vertex: distance minus the neutral one."""
-    neutral = head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP]
-    return _MM * (np.linalg.norm(neutral + deltas[:, 0] - deltas[:, 1], axis=1) - np.linalg.norm(neutral))
-
-
-def off_the_teeth(moved: np.ndarray) -> np.ndarray:
-    """(T,) mm that a lower lip which (T, 3) metres were added to has left the upper teeth: downwards or forwards.
-
-    FLAME has no teeth, but they go where the skull goes. Up and back the lip slides along them and stays on.
-    """
-    return _MM * np.maximum(-moved[:, 1], moved[:, 2])
 
 
 def share_kept(made: np.ndarray, wanted: np.ndarray) -> float:
@@ -87,7 +39,7 @@ def share_kept(made: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def measure(
-    system: Fused | DirectAddition,
+    system: System,
     speech: LinearCorpus,
     expression: LinearCorpus,
     library: ExpressionLibrary,
@@ -98,12 +50,12 @@ def measure(
     """All columns for one system. predictions: per test sequence (coefficients, basis) of a speech network, for LVE."""
     takes = speech.of_split("test")
     columns = dict.fromkeys(COLUMNS, float("nan"))
-    contacts = _contacts_kept(system, speech, takes, library, head)
+    contacts = contacts_kept(system, speech, takes, library, head)
     for key, kept in contacts.items():
         shares = list(kept.values())
         columns[f"{key}_mean"], columns[f"{key}_worst"] = float(np.mean(shares)), float(np.min(shares))
 
-    frames = _thin(np.concatenate([take.curves for take in takes]))
+    frames = thinned(np.concatenate([take.curves for take in takes]))
     lips = np.asarray(head.lips)
     wanted = np.tensordot(frames, speech.basis[:, lips], 1)
     made = system.deform(frames, speech.basis, "speech", lips)
@@ -113,7 +65,7 @@ def measure(
     moved = system.deform(frames, speech.basis, "speech", brows)
     columns["speech_leak"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
 
-    frames = _thin(np.concatenate([take.curves for take in expression.of_split("test")]))
+    frames = thinned(np.concatenate([take.curves for take in expression.of_split("test")]))
     upper_face = np.flatnonzero(head.upper_face > 0.5)
     for key, region in (("upper_face_kept", upper_face), ("corners_kept", head.mouth_corners)):
         columns[key] = share_kept(
@@ -145,56 +97,7 @@ def roughness(shapes: np.ndarray, faces: np.ndarray) -> float:
     return float(100.0 * np.sqrt(np.square(laplacian @ flat).mean() / np.square(flat).mean()))
 
 
-def _contacts_kept(
-    system: Fused | DirectAddition,
-    speech: LinearCorpus,
-    takes: list[LinearSequence],
-    library: ExpressionLibrary,
-    head: Head,
-) -> dict[str, dict[str, float]]:
-    """Percent of the neutral take's contacts that stay with each emotion at intensity 1: {contact: {emotion: %}}.
-
-    closures: frames whose gap is below 15 % of its 95th percentile in the neutral take, kept below that same gap.
-    bitten, teeth: frames of /f v/ with a gap below 35 %, kept when the emotion widens the gap (takes the lower lip off
-    the upper teeth) by 1 mm at most. NaN where a corpus has no phone times.
-    """
-    pair = np.array([UPPER_LIP, LOWER_LIP])
-    together = system.deform(np.concatenate([take.curves for take in takes]), speech.basis, "speech", pair)
-    spoken = np.split(together, np.cumsum([len(take.curves) for take in takes])[:-1])
-    frames, limits = [], []
-    for take, deltas in zip(takes, spoken, strict=True):
-        gap = lip_gaps(deltas, head)
-        widest = np.percentile(gap, 95)
-        closed = gap < CLOSED_SHARE * widest
-        bitten = _phone_frames(take, _LABIODENTALS, len(gap)) & (gap < NARROW_SHARE * widest)
-        frames.append(np.flatnonzero(closed | bitten))  # no other frame is asked about: half of the work
-        limit = np.stack([np.full(len(gap), CLOSED_SHARE * widest), closed, bitten], axis=1)
-        limits.append(limit[frames[-1]])
-    speaking = np.concatenate([deltas[chosen] for deltas, chosen in zip(spoken, frames, strict=True)])
-    threshold, closed, bitten = np.concatenate(limits).T
-    closed, bitten = closed > 0, bitten > 0
-    spoken_gap = lip_gaps(speaking, head)
-    kept: dict[str, dict[str, float]] = {"closures": {}, "bitten": {}, "teeth": {}}
-    for emotion in library.names:
-        if emotion == "neutral":
-            continue
-        curves = [
-            library.trajectory(emotion, np.arange(len(take.curves)) / FPS, seed=number)[chosen]
-            for number, (take, chosen) in enumerate(zip(takes, frames, strict=True))
-        ]
-        added = system.deform(np.concatenate(curves), library.basis, "expression", pair)
-        gap = lip_gaps(speaking + added, head)
-        kept["closures"][emotion] = _percent((gap < threshold)[closed])
-        kept["bitten"][emotion] = _percent((gap - spoken_gap <= CONTACT_TOLERANCE_MM)[bitten])
-        kept["teeth"][emotion] = _percent((off_the_teeth(added[:, 1]) <= CONTACT_TOLERANCE_MM)[bitten])
-    return kept
-
-
-def _percent(kept: np.ndarray) -> float:
-    return 100.0 * float(kept.mean()) if len(kept) else float("nan")
-
-
-def _noisy_error(system: Fused | DirectAddition, frames: np.ndarray, basis: np.ndarray, lips: np.ndarray) -> float:
+def _noisy_error(system: System, frames: np.ndarray, basis: np.ndarray, lips: np.ndarray) -> float:
     """Mean distance at the lips in mm when every vertex of the input has a noise of its own, as scans have."""
     chosen = frames[:: max(1, -(-len(frames) // _NOISY_FRAMES))]
     clean = np.tensordot(chosen, basis, 1).astype(np.float32)
@@ -213,7 +116,7 @@ def _cross_domain(
         ("speech", speech, slice(count, None)), ("expression", expression, slice(0, count)),
     ]  # fmt: skip
     for kind, corpus, other in domains:
-        frames = _thin(np.concatenate([take.curves for take in corpus.of_split("test")]))
+        frames = thinned(np.concatenate([take.curves for take in corpus.of_split("test")]))
         weights = model.all_weights(frames, corpus.basis, kind)
         moved = np.tensordot(weights[:, other], model.blendshapes[other][:, face], 1)
         sizes[f"{kind}_cross"] = _MM * float(np.linalg.norm(moved, axis=-1).mean())
@@ -222,7 +125,7 @@ def _cross_domain(
 
 def _sliders(model: FusionModel, speech: LinearCorpus, library: ExpressionLibrary) -> dict[str, float]:
     """Whether weights stay where sliders are, and how much alike two blendshapes are (|cosine|)."""
-    frames = _thin(np.concatenate([take.curves for take in speech.of_split("test")]))
+    frames = thinned(np.concatenate([take.curves for take in speech.of_split("test")]))
     times = np.arange(0.0, 20.0, 0.1)
     emotional = np.concatenate([library.trajectory(emotion, times) for emotion in library.names])
     weights = [
@@ -234,22 +137,14 @@ def _sliders(model: FusionModel, speech: LinearCorpus, library: ExpressionLibrar
     alike = np.abs(flat @ flat.T) - np.eye(len(flat))
     count = model.speech_count
     return {
-        "weights_outside": _percent(np.concatenate(weights) > 1.0),
+        "weights_outside": percent(np.concatenate(weights) > 1.0),
         "likeness_within": float(max(alike[:count, :count].max(), alike[count:, count:].max())),
         "likeness_across": float(alike[:count, count:].max()),
     }
 
 
-def _phone_frames(take: LinearSequence, phones: tuple[str, ...], count: int) -> np.ndarray:
-    mask = np.zeros(count, bool)
-    for start, end, phone in take.phones or []:
-        if phone.rstrip("012") in phones:
-            mask[int(round(start * FPS)) : int(round(end * FPS))] = True
-    return mask
-
-
 def _lip_vertex_errors(
-    system: Fused | DirectAddition,
+    system: System,
     speech: LinearCorpus,
     takes: list[LinearSequence],
     predictions: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -278,10 +173,6 @@ def _speed(system: Fused, library: ExpressionLibrary) -> float:
     start = time.perf_counter()
     system.model.weights(trajectory, library.basis, "expression")
     return len(trajectory) / (time.perf_counter() - start)
-
-
-def _thin(frames: np.ndarray) -> np.ndarray:
-    return frames[:: max(1, -(-len(frames) // _FRAME_LIMIT))]
 
 
 def speech_predictions(directory: str | Path, takes: list[LinearSequence], limit: int = 24) -> dict:
@@ -333,7 +224,7 @@ def evaluate(
     facs = find_facs(geometry, expression_dir, speech_dir)
     head, library = load_head(), ExpressionLibrary.load()
     predictions = speech_predictions(speech_dir, speech.of_split("test"))
-    systems: dict[str, Fused | DirectAddition] = {
+    systems: dict[str, System] = {
         "full model": Fused(FusionModel.load(model_dir)),
         "direct addition": DirectAddition(),
     }
@@ -353,42 +244,3 @@ def evaluate(
             stream.write(json.dumps(content, indent=1).encode())
     report(1.0, "measured")
     return format_table(results) + (f"\n\n{ablation_table(results)}" if with_ablations else "")
-
-
-def size_table(
-    speech_dir: str | Path,
-    expression_dir: str | Path,
-    geometry: str | Path | None = None,
-    counts: tuple[int, ...] = (8, 12, 16, 20, 24, 28, 32),
-) -> str:
-    """How K_A and K_E were chosen: error on the test split by number of blendshapes, before any training.
-
-    Root mean square over frames and lip vertices (speech) or face vertices (expression), mm, for sparse components and,
-    as the bound for any linear model, principal components; all within the structure.
-    """
-    speech, expression = load_speech_corpus(speech_dir), load_expression_corpus(expression_dir)
-    facs, head = find_facs(geometry, expression_dir, speech_dir), load_head()
-    modes = principal_components(speech.frames("train")[0], speech.basis, max(counts))
-    structure = ShapeStructure.build(head, facs.faces, modes, StructureConfig())
-    lines = [f"{'blendshapes':<12}{'speech, sparse':>16}{'bound':>10}{'expression, sparse':>20}{'bound':>10}"]
-    domains = []
-    for corpus, constrain, region in (
-        (speech, structure.speech, np.asarray(head.lips)),
-        (expression, structure.expression, np.flatnonzero(head.face > 0.5)),
-    ):
-        basis = constrain(torch.from_numpy(np.asarray(corpus.basis, np.float32))).numpy()
-        train_frames = corpus.frames("train")[0]
-        test_frames = _thin(np.concatenate([take.curves for take in corpus.of_split("test")]))
-        domains.append((basis, train_frames, test_frames, region))
-    for count in counts:
-        cells = []
-        for basis, train_frames, test_frames, region in domains:
-            for shapes in (
-                sparse_components(train_frames, basis, head.vertices, count),
-                principal_components(train_frames, basis, count),
-            ):
-                weights = fit_weights(test_frames, basis, shapes)
-                error = np.tensordot(weights, shapes[:, region], 1) - np.tensordot(test_frames, basis[:, region], 1)
-                cells.append(_MM * float(np.sqrt(np.square(error).sum(axis=-1).mean())))
-        lines.append(f"{count:<12}{cells[0]:>16.4f}{cells[1]:>10.4f}{cells[2]:>20.4f}{cells[3]:>10.4f}")
-    return "\n".join(lines)

@@ -1,7 +1,15 @@
-"""Blendshapes that an animator can read: rotated to be local, scaled to sliders, named by what they do."""
+"""Names that an animator can read: every blendshape is called by what it does, in the words of FACS shapes."""
+
+from collections.abc import Callable
 
 import numpy as np
 import scipy.optimize
+import torch
+
+from ...face.flame import Head
+from ..geometry.facs import Facs
+from ..geometry.mirror import other_side
+from .data import LinearCorpus
 
 _PHRASES = {
     "browDown": "brow down", "browInnerUp": "brow inner up", "browOuterUp": "brow outer up", "cheekPuff": "cheek puff",
@@ -23,55 +31,38 @@ _JOINED = {
 }  # fmt: skip
 JOINED = "Joined"  # after the stem of such a muscle's name
 _PHRASES |= {stem + JOINED: words for stem, words in _JOINED.items()}
+_USED = 0.012  # standard deviation of a FACS weight from which on a corpus counts as using the shape
+_LOST = 0.4  # share of a FACS shape that the structure may take away and still leave its name true
 _SINGLE = 0.75  # cosine with one muscle's shape from which on that muscle alone names a blendshape
 _SECOND = 0.35  # of the first muscle's part: a second one with less is not worth a word
 _SEAM = 0.008  # metres over which the halves of a middle muscle fade into each other
 _ANY, _MIDDLE, _LEFT = {"left", "right", "middle", "sideways"}, {"middle"}, {"left", "sideways"}
 
 
-def principal_components(curves: np.ndarray, basis: np.ndarray, count: int) -> np.ndarray:
-    """(count, V, 3) uncentred principal components of the frames ``curves (N, K) @ basis (K, V, 3)``, times their
-    standard deviation; fewer when the frames have a lower rank."""
-    flat = basis.reshape(len(basis), -1).astype(np.float64)
-    moment = curves.astype(np.float64).T @ curves / len(curves)
-    values, vectors = np.linalg.eigh(moment)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    values, vectors = np.linalg.eigh(root @ (flat @ flat.T) @ root)
-    order = np.argsort(values)[::-1][:count]
-    order = order[values[order] > 1e-7 * values.max()]
-    return ((vectors[:, order].T @ root) @ flat).reshape(len(order), *basis.shape[1:])
-
-
-def varimax(components: np.ndarray, iterations: int = 200) -> np.ndarray:
-    """Rotate components (K, V, 3) among themselves so that each moves few vertices much (Kaiser 1958)."""
-    loadings = components.reshape(len(components), -1).T
-    rotation = np.eye(loadings.shape[1])
-    objective = 0.0
-    for _ in range(iterations):
-        rotated = loadings @ rotation
-        gradient = loadings.T @ (rotated**3 - rotated * np.square(rotated).mean(axis=0))
-        left, singular, right = np.linalg.svd(gradient)
-        rotation = left @ right
-        if singular.sum() < objective * (1 + 1e-6):
-            break
-        objective = singular.sum()
-    return (loadings @ rotation).T.reshape(components.shape)
-
-
-def fit_weights(curves: np.ndarray, basis: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    """Least-squares weights (N, S) of ``shapes`` (S, V, 3) for the frames ``curves @ basis``."""
-    target, flat = basis.reshape(len(basis), -1), shapes.reshape(len(shapes), -1)
-    gram = flat @ flat.T
-    ridge = 1e-8 * np.trace(gram) / len(gram) * np.eye(len(gram))
-    return curves @ np.linalg.solve(gram + ridge, flat @ target.T).T
-
-
-def slider_scale(weights: np.ndarray, percentile: float = 99.99) -> np.ndarray:
-    """(K,) signed factors that bring weights (N, K) into -1 … 1, their longer side up, but for rare extremes."""
-    high = np.percentile(weights, percentile, axis=0)
-    low = np.percentile(weights, 100 - percentile, axis=0)
-    factor = np.where(high >= -low, 1.0, -1.0) * np.maximum(high, -low)
-    return np.where(np.abs(factor) > 1e-6, factor, 1.0)
+def names_in_use(
+    shapes: np.ndarray,
+    partner: np.ndarray,
+    corpus: LinearCorpus,
+    facs: Facs,
+    constrain: Callable[[torch.Tensor], torch.Tensor],
+    prefix: str,
+    head: Head,
+) -> list[str]:
+    """Names after the FACS shapes as the structure leaves them, those that the corpus uses where it is made of them."""
+    names = [str(name) for name in facs.names]
+    other = np.array([names.index(other_side(name)) for name in names])
+    used = np.ones(len(names), bool)
+    if corpus.basis.shape == facs.deltas.shape and np.allclose(corpus.basis, facs.deltas, atol=1e-5):
+        used = corpus.frames("train")[0].std(axis=0) > _USED
+    original = torch.from_numpy(np.asarray(facs.deltas, np.float32))
+    deltas = constrain(original)
+    lost = ((deltas - original).flatten(1).norm(dim=1) / original.flatten(1).norm(dim=1).clamp_min(1e-9)).numpy()
+    # a muscle that the structure takes away cannot name what is there
+    whole = lost + lost[other] < 2 * _LOST
+    known = [name if kept else joined_name(name) for name, kept in zip(names, whole, strict=True)]
+    used = (used | used[other]) & np.array([name != "" for name in known])
+    kept = [name for name, chosen in zip(known, used, strict=True) if chosen]
+    return name_shapes(shapes, kept, deltas.numpy()[used], prefix, partner, head.vertices[:, 0])
 
 
 def name_shapes(

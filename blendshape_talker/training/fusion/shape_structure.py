@@ -14,7 +14,7 @@ import scipy.sparse.linalg
 import torch
 
 from ...face.flame import Head
-from ..geometry.facs import unique_edges
+from ..geometry.surface import unique_edges
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,15 @@ import torch
 
 from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.face.flame import load_head
-from blendshape_talker.training.fusion.shape_naming import (
-    fit_weights,
-    name_shapes,
-    other_words,
-    principal_components,
-    slider_scale,
-)
+from blendshape_talker.training.fusion.principal_components import fit_weights, principal_components
+from blendshape_talker.training.fusion.shape_naming import name_shapes, other_words
 from blendshape_talker.training.fusion.shape_structure import (
     ShapeStructure,
     StructureConfig,
     graph_laplacian,
     smooth_kernel,
 )
+from blendshape_talker.training.fusion.sliders import slider_scale
 from blendshape_talker.training.fusion.sparse_components import sparse_components
 
 

@@ -15,17 +15,14 @@ from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training.corpus.expression_corpus import ExpressionTake, write_curves, write_florence4d
 from blendshape_talker.training.corpus.vocaset import SpeechSequence, write_faceformer
 from blendshape_talker.training.fusion import evaluate as evaluate_fusion
+from blendshape_talker.training.fusion.contacts import contacts_kept, lip_gaps, off_the_teeth
 from blendshape_talker.training.fusion.data import load_expression_corpus, load_speech_corpus
-from blendshape_talker.training.fusion.evaluate import DirectAddition, lip_gaps, measure, off_the_teeth
-from blendshape_talker.training.fusion.losses import (
-    laplacian_energy,
-    linear_frame_error,
-    shape_sparsity,
-    weighted_shapes,
-)
-from blendshape_talker.training.fusion.shape_structure import graph_laplacian
+from blendshape_talker.training.fusion.evaluate import measure
+from blendshape_talker.training.fusion.settings import FusionTraining
+from blendshape_talker.training.fusion.sizes import size_table
+from blendshape_talker.training.fusion.systems import DirectAddition, Fused
 from blendshape_talker.training.fusion.tables import COLUMNS, SHORT_COLUMNS, ablation_table, format_table
-from blendshape_talker.training.fusion.train import FileOrderMap, FusionTraining, fit, train
+from blendshape_talker.training.fusion.train import fit, train
 from blendshape_talker.training.geometry.facs import KIND as GEOMETRY_KIND
 from blendshape_talker.training.geometry.facs import Facs
 
@@ -168,7 +165,7 @@ def test_evaluation_tells_fusion_from_direct_addition(trained, corpora, facs):
     speech, expression = load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1])
     library, head = ExpressionLibrary.load(), load_head()
     predictions = {"s3": (speech.of_split("test")[0].curves * 0.9, speech.basis)}
-    fused = measure(evaluate_fusion.Fused(trained[0]), speech, expression, library, head, facs.faces, predictions)
+    fused = measure(Fused(trained[0]), speech, expression, library, head, facs.faces, predictions)
     added = measure(DirectAddition(), speech, expression, library, head, facs.faces, predictions)
     assert fused.columns["closures_worst"] > 97.0 > added.columns["closures_worst"]
     assert fused.columns["expression_leak"] < 0.01 < added.columns["expression_leak"]
@@ -219,7 +216,7 @@ def test_evaluate_writes_text_and_json(corpora, tmp_path):
 
 
 def test_more_blendshapes_rebuild_more(corpora):
-    table = evaluate_fusion.size_table(*corpora, counts=(1, 5)).splitlines()
+    table = size_table(*corpora, counts=(1, 5)).splitlines()
     few, many = ([float(cell) for cell in line.split()] for line in table[1:])
     assert (few[0], many[0]) == (1, 5)
     assert all(more <= less + 1e-4 for less, more in zip(few[1:], many[1:], strict=True)) and many[3] < few[3]
@@ -230,13 +227,6 @@ def test_ablations_change_one_thing_each():
     variants = evaluate_fusion.ablations(settings)
     assert len(variants) >= 5 and all(variant != settings for variant in variants.values())
     assert variants["without sparsity"].sparsity == 0 and not variants["without geometric mapping"].geometry_mapping
-
-
-def test_file_order_map_holds_every_vertex_once():
-    deltas = np.random.default_rng(0).standard_normal((2, 5023, 3)).astype(np.float32)
-    images = FileOrderMap().to_image(deltas)
-    assert images.shape == (2, 3, 72, 72)
-    np.testing.assert_array_equal(images.reshape(2, 3, -1)[:, :, :5023], np.moveaxis(deltas, 2, 1))
 
 
 def test_gap_and_contact_follow_their_definitions():
@@ -263,7 +253,7 @@ class _EmotionOpensTheMouth(DirectAddition):
 def test_contacts_are_counted_against_the_neutral_take(corpora):
     speech, library, head = load_speech_corpus(corpora[0]), ExpressionLibrary.load(), load_head()
     takes = speech.of_split("test")
-    kept = evaluate_fusion._contacts_kept(_EmotionOpensTheMouth(), speech, takes, library, head)
+    kept = contacts_kept(_EmotionOpensTheMouth(), speech, takes, library, head)
     gap = lip_gaps(np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1), head)
     threshold = 0.15 * np.percentile(gap, 95)
     opened = lip_gaps(
@@ -273,33 +263,3 @@ def test_contacts_are_counted_against_the_neutral_take(corpora):
     assert expected < 60 and "neutral" not in kept["closures"]
     assert all(share == pytest.approx(expected) for share in kept["closures"].values())
     assert all(share == 0.0 for share in [*kept["bitten"].values(), *kept["teeth"].values()])
-
-
-def test_frame_error_is_the_weighted_squared_distance():
-    generator = torch.Generator().manual_seed(0)
-    shapes, basis = torch.randn(3, 7, 3, generator=generator), torch.randn(2, 7, 3, generator=generator)
-    weights, frames = torch.randn(5, 3, generator=generator), torch.randn(5, 2, generator=generator)
-    vertex_weights = torch.rand(7, generator=generator)
-    difference = torch.tensordot(weights, shapes, 1) - torch.tensordot(frames, basis, 1)
-    expected = (difference.square().sum(dim=2) * vertex_weights).sum(dim=1)
-    made, wanted = weighted_shapes(shapes, vertex_weights), weighted_shapes(basis, vertex_weights)
-    error = linear_frame_error(weights, frames, made @ made.T, made @ wanted.T, wanted @ wanted.T)
-    torch.testing.assert_close(error, expected)
-
-
-def test_sparsity_measures_motion_and_not_the_choice_of_units():
-    weights, sizes = torch.tensor([[1.0, -2.0]]), torch.tensor([0.5, 1.0])
-    assert float(shape_sparsity(weights, sizes)) == pytest.approx(2.5)
-    assert float(shape_sparsity(weights / 4, sizes * 4)) == pytest.approx(2.5)
-
-
-def test_laplacian_energy_is_zero_for_a_rigid_shift():
-    faces = np.array([[0, 1, 2], [1, 3, 2]])
-    laplacian = graph_laplacian(faces, 4).tocoo()
-    indices = torch.from_numpy(np.stack([laplacian.row, laplacian.col]).astype(np.int64))
-    sparse = torch.sparse_coo_tensor(indices, torch.from_numpy(laplacian.data).float(), (4, 4), check_invariants=True)
-    assert float(laplacian_energy(torch.ones(2, 4, 3), sparse)) == pytest.approx(0.0, abs=1e-10)
-    spike = torch.zeros(1, 4, 3)
-    spike[0, 0, 0] = 1.0
-    expected = float(torch.tensor(laplacian.toarray()[:, 0]).square().sum()) / 4
-    assert float(laplacian_energy(spike, sparse)) == pytest.approx(expected)
