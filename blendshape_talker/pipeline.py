@@ -171,25 +171,30 @@ class Talker:
             report(start, message)
             return inner
 
-        stage(0.0, 0.05, "reading the recording")
+        # shares as measured on recordings of 6 s to 10 min: hearing takes nine tenths of the time
+        stage(0.0, 0.01, "reading the recording")
         recording = load_recording(audio)
         if stop():
             raise Cancelled
         coefficients = self.speech_model.coefficients(
-            recording.samples, progress=stage(0.05, 0.6, "listening"), cancelled=stop
+            recording.samples, progress=stage(0.01, 0.92, "listening"), cancelled=stop
         )
         gap_mm = 1e3 * (coefficients @ lip_gap_per_weight(self.speech_model.basis))
         doubt = speech_warning(recording.samples, gap_mm)
         coefficients *= take_gain(len(coefficients), seed)[:, None]
         speech = self.fusion_model.weights(
-            coefficients, self.speech_model.basis, "speech", progress=stage(0.6, 0.8, "shaping speech"), cancelled=stop
+            coefficients,
+            self.speech_model.basis,
+            "speech",
+            progress=stage(0.92, 0.96, "shaping speech"),
+            cancelled=stop,
         )
         clock = np.arange(len(coefficients)) / MODEL_FPS
         trajectory = self.library.trajectory(emotion, clock, intensity, seed=seed)
         closure = self.library.blink_closure(emotion, clock, seed) if blinks else np.zeros(len(clock))
         expression = self.fusion_model.weights(
             trajectory, self.library.basis, "expression",
-            progress=stage(0.8, 0.99, "shaping the expression"), cancelled=stop,
+            progress=stage(0.96, 0.99, "shaping the expression"), cancelled=stop,
         )  # fmt: skip
         if stop():
             raise Cancelled

@@ -16,11 +16,13 @@ from ..errors import TalkerError
 from ..face import meshes
 from . import animation
 from .animation import Take
+from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
 from .scene_io import add_sound
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
+_pace = Pace()
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,23 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     """Run the networks; touches no Blender data, so a thread may do it. :class:`TalkerError`, :class:`Cancelled`."""
     fit = meshes.fit_to_canonical(request.rest)
     performance = request.performance
-    progress(0.01, "loading the networks")
-    talker = _talker(performance.device)
-    result = talker.animate(
-        performance.audio, performance.emotion, performance.intensity, request.frame_rate,
-        blinks=performance.blinks, seed=performance.seed,
-        progress=lambda fraction, message="": progress(0.1 + 0.88 * fraction, message), cancelled=cancelled,
-    )  # fmt: skip
-    progress(0.98, "fitting the shapes to the mesh")
+    progress = rising(progress)
+    seconds, loaded = recording_seconds(performance.audio), _pace.loaded
+    loading, heard = _pace.shares(seconds)
+    units = LOADING if not loaded else 0.0
+    began = time.perf_counter()
+    with by_the_clock(progress, 0.0, loading, units * _pace.unit_seconds, "loading the networks"):
+        talker = _talker(performance.device)
+    _pace.learn(units, time.perf_counter() - began)
+    units, began = min(seconds, PIECE) + (0.0 if loaded else FIRST_CALL), time.perf_counter()
+    with by_the_clock(progress, loading, heard, units * _pace.unit_seconds, "listening"):
+        result = talker.animate(
+            performance.audio, performance.emotion, performance.intensity, request.frame_rate,
+            blinks=performance.blinks, seed=performance.seed, cancelled=cancelled,
+            progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
+        )  # fmt: skip
+    _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
+    progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     return Take(result.names, result.speech_count, deltas, result.weights, request.start_frame)
 

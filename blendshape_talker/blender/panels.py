@@ -1,10 +1,13 @@
-"""Tab "Talker" in the 3D View's sidebar; draws only."""
+"""Tab "Talker" in the 3D View's sidebar; draws only. What a first bake needs is in sight, the rest is folded away."""
 
 import bpy
 
 from . import animation
 from .export import FORMATS
-from .operators import AddDemoHead, Bake, CancelBake, ExportHead, ImportHead, bake_problem
+from .operators.baking import Bake, CancelBake, bake_problem
+from .operators.exporting import ExportHead
+from .operators.heads import AddDemoHead, ImportHead
+from .operators.recording import OpenRecording
 from .properties import preferences
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
@@ -34,20 +37,28 @@ class SpeechPanel(_TalkerPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = not context.window_manager.blendshape_talker.running
-        column = layout.column()
-        column.prop(settings, "audio")
-        column.prop(settings, "emotion")
-        column.prop(settings, "intensity", slider=True)
-        column.separator()
-        column.prop(settings, "start_frame")
-        column.prop(settings, "blinks")
+        layout = _fields(self.layout, context)
+        row = layout.row(align=True)
+        row.prop(settings, "audio")
+        row.operator(OpenRecording.bl_idname, text="", icon="FILE_FOLDER")
+        layout.prop(settings, "emotion")
+        layout.prop(settings, "intensity", slider=True)
+
+
+class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
+    bl_idname = "VIEW3D_PT_blendshape_talker_options"
+    bl_parent_id = SpeechPanel.bl_idname
+    bl_label = "Options"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.blendshape_talker
+        layout = _fields(self.layout, context)
+        layout.prop(settings, "start_frame")
+        layout.prop(settings, "blinks")
         page = preferences(context)
         if page is not None:
-            column.prop(page, "device")
+            layout.prop(page, "device")
 
 
 class BakePanel(_TalkerPanel, bpy.types.Panel):
@@ -80,6 +91,7 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
 class ExportPanel(_TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_export"
     bl_label = "Export"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -97,12 +109,20 @@ class ExportPanel(_TalkerPanel, bpy.types.Panel):
             _explain(layout, context, "bake first; then the head can be exported")
 
 
-def _explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str) -> None:
+def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types.UILayout:
+    """A column of named fields, grey while a bake runs."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.enabled = not context.window_manager.blendshape_talker.running
+    return layout.column()
+
+
+def _explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str, icon: str = "INFO") -> None:
     """Say why something is grey, in as many short lines as the sidebar's width asks for."""
     width = max(20, int(context.region.width / (7.5 * context.preferences.system.ui_scale)))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line, icon = "", "INFO"
+    line = ""
     for word in (reason[0].upper() + reason[1:]).split():
         if line and len(line) + len(word) + 1 > width - 6:
             column.label(text=line, icon=icon)
@@ -111,4 +131,4 @@ def _explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str
     column.label(text=line, icon=icon)
 
 
-CLASSES = (HeadPanel, SpeechPanel, BakePanel, ExportPanel)
+CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, ExportPanel)

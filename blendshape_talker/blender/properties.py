@@ -32,7 +32,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         **({"poll": lambda settings, item: item.type == "MESH"} if animation.PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
     audio: bpy.props.StringProperty(
-        name="Recording", description="Speech to animate: WAV, FLAC, OGG or MP3", subtype="FILE_PATH"
+        name="Recording", description="Path of the speech to animate: WAV, FLAC, OGG or MP3"
     )
     emotion: bpy.props.EnumProperty(
         name="Emotion", description="The face that goes with the words", items=emotions.menu()
@@ -43,6 +43,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
     blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)
+    sound_in_step: bpy.props.BoolProperty(
+        name="Sound in Step", description="A bake has let this scene's playback follow the sound", options={"HIDDEN"}
+    )
     strength: bpy.props.FloatProperty(
         name="Expression Strength",
         description="How strong the baked expression plays: 1 as baked, 0 speech alone. "

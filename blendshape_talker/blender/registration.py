@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import bpy
 
-from . import emotions, operators, panels, properties
+from . import emotions, panels, properties
+from .operators import baking, exporting, heads, recording
 
 COMMAND = "blendshape_talker"
-CLASSES = (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
+CLASSES = (
+    *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *exporting.CLASSES, *panels.CLASSES,
+)  # fmt: skip
 _commands: list = []
 
 

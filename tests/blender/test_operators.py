@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import blendshape_talker
-from blendshape_talker.blender import animation, operators, panels, properties
+from blendshape_talker.blender import animation, panels, properties, registration
+from blendshape_talker.blender.operators import baking, exporting
 from blendshape_talker.errors import Cancelled, TalkerError
 
 
@@ -19,6 +20,10 @@ def contents():
     scene = bpy.context.scene
     timing = (scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base)
     return [len(getattr(bpy.data, kind)) for kind in kinds], timing
+
+
+def button_classes():
+    return [item for item in registration.CLASSES if issubclass(item, bpy.types.Operator)]
 
 
 @pytest.fixture
@@ -107,20 +112,20 @@ def test_hand_made_keys_need_a_yes(ready):
 
 def test_every_refusal_says_why(registered, recording, tmp_path):
     context = bpy.context
-    assert "no head" in operators.bake_problem(context)
+    assert "no head" in baking.bake_problem(context)
     bpy.ops.blendshape_talker.add_demo_head()
-    assert "no recording" in operators.bake_problem(context)
+    assert "no recording" in baking.bake_problem(context)
     registered.audio = str(tmp_path / "gone.wav")
-    assert "not found" in operators.bake_problem(context)
+    assert "not found" in baking.bake_problem(context)
     registered.audio = str(recording)
-    assert operators.bake_problem(context) is None
+    assert baking.bake_problem(context) is None
     registered.target.select_set(True)
     bpy.ops.object.delete()
-    assert registered.target is None or "no longer in this scene" in operators.bake_problem(context)
+    assert registered.target is None or "no longer in this scene" in baking.bake_problem(context)
     bpy.ops.blendshape_talker.add_demo_head()
-    assert operators.bake_problem(context) is None
+    assert baking.bake_problem(context) is None
     context.window_manager.blendshape_talker.running = True
-    assert "running" in operators.bake_problem(context)
+    assert "running" in baking.bake_problem(context)
     context.window_manager.blendshape_talker.running = False
     with pytest.raises(RuntimeError, match="no bake yet"):
         bpy.ops.blendshape_talker.export(filepath=str(tmp_path / "a.fbx"))
@@ -155,7 +160,7 @@ def test_export_button_and_strength(ready, tmp_path):
     ],
 )
 def test_every_export_button_proposes_its_own_format(last, suffix, expected):
-    assert operators.proposed_path(last, "Demo head", suffix) == expected
+    assert exporting.proposed_path(last, "Demo head", suffix) == expected
 
 
 def test_blender_s_command_line_reaches_ours(capfd):
@@ -166,9 +171,9 @@ def test_blender_s_command_line_reaches_ours(capfd):
 
 
 def test_labels_and_tooltips_are_there(registered):
-    for item in (*operators.CLASSES, *panels.CLASSES):
+    for item in (*button_classes(), *panels.CLASSES):
         assert item.bl_label and "blendshape_talker" in item.bl_idname
-    for item in operators.CLASSES:
+    for item in button_classes():
         assert item.__doc__ and not item.__doc__.endswith(".")  # Blender adds the full stop
     assert "PyTorch" in properties.versions()
     assert blendshape_talker.__doc__

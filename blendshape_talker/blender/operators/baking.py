@@ -1,41 +1,23 @@
-"""What the buttons do. Each reads settings, makes one call, reports; errors are one line and leave the scene alone."""
+"""Bake: a job on a thread while the interface lives, then one write, then the animator sees that it worked."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
 
 import bpy
-from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..errors import Cancelled, TalkerError
-from ..job import Job
-from . import animation, bake, scene_io
-from .export import FORMATS, export_head
-from .properties import chosen_device
+from ...job import Job
+from .. import animation, bake, emotions, viewing
+from ..properties import chosen_device
+from .common import WHILE_RUNNING, redraw, reported
 
 _POLL_SECONDS = 0.1
-_WHILE_RUNNING = "A bake is running; press Esc to stop it"
-
-
-@contextmanager
-def _reported(operator: bpy.types.Operator, outcome: set[str]) -> Iterator[None]:
-    """Turn a :class:`TalkerError` or a cancel into one line of report and a CANCELLED in ``outcome``."""
-    try:
-        yield
-        outcome.add("FINISHED")
-    except TalkerError as error:
-        operator.report({"ERROR"}, str(error))
-        outcome.add("CANCELLED")
-    except Cancelled:
-        operator.report({"INFO"}, "Stopped; nothing was changed")
-        outcome.add("CANCELLED")
 
 
 def bake_problem(context: bpy.types.Context) -> str | None:
     """Why Bake cannot run now, None when it can; cheap enough for every redraw."""
     settings = context.scene.blendshape_talker
     if context.window_manager.blendshape_talker.running:
-        return _WHILE_RUNNING
+        return WHILE_RUNNING
     problem = animation.target_problem(settings.target)
     if problem:
         return problem
@@ -47,47 +29,6 @@ def bake_problem(context: bpy.types.Context) -> str | None:
     if not os.path.isfile(bake.absolute_path(settings.audio)):
         return f"{settings.audio}: file not found; pick another recording"
     return None
-
-
-class ImportHead(bpy.types.Operator, ImportHelper):
-    """Import a FLAME mesh: OBJ, PLY, NPZ or FLAME's model file"""
-
-    bl_idname = "blendshape_talker.import_head"
-    bl_label = "Import FLAME Mesh"
-    bl_options = {"REGISTER", "UNDO"}
-
-    filter_glob: bpy.props.StringProperty(default="*.obj;*.ply;*.npz;*.pkl", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _idle_in_object_mode(cls, context)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        outcome: set[str] = set()
-        with _reported(self, outcome):
-            target, note = scene_io.import_head(context, self.filepath)
-            context.scene.blendshape_talker.target = target
-            if note:
-                self.report({"INFO"}, f"{target.name}: {note}")
-        return outcome
-
-
-class AddDemoHead(bpy.types.Operator):
-    """Add the bundled head, which has FLAME's vertices and faces of our own"""
-
-    bl_idname = "blendshape_talker.add_demo_head"
-    bl_label = "Add Demo Head"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _idle_in_object_mode(cls, context)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        outcome: set[str] = set()
-        with _reported(self, outcome):
-            context.scene.blendshape_talker.target = scene_io.add_demo_head(context)
-        return outcome
 
 
 class Bake(bpy.types.Operator):
@@ -113,10 +54,10 @@ class Bake(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run to the end without showing anything: for scripts and the background."""
         outcome: set[str] = set()
-        with _reported(self, outcome):
+        with reported(self, outcome):
             request = self._request(context)
             job = self._job(request)
-            self._finish(request, job.result())
+            self._finish(context, request, job.result())
         return outcome
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -125,7 +66,7 @@ class Bake(bpy.types.Operator):
         if not self.replace and animation.hand_made_animation(target):
             return bpy.ops.blendshape_talker.bake_replacing("INVOKE_DEFAULT")
         outcome: set[str] = set()
-        with _reported(self, outcome):
+        with reported(self, outcome):
             self._pending = self._request(context)
         if "CANCELLED" in outcome:
             return outcome
@@ -134,7 +75,7 @@ class Bake(bpy.types.Operator):
         state.running, state.cancel, state.fraction, state.message = True, False, 0.0, "starting"
         self._timer = context.window_manager.event_timer_add(_POLL_SECONDS, window=context.window)
         context.window_manager.modal_handler_add(self)
-        _redraw(context)
+        redraw(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -149,12 +90,15 @@ class Bake(bpy.types.Operator):
         if not self._running.done:
             if not state.cancel:
                 state.fraction, state.message = self._running.progress
-            _redraw(context)
+            redraw(context)
             return {"PASS_THROUGH"}
         self._stop_showing(context)
         outcome: set[str] = set()
-        with _reported(self, outcome):
-            self._finish(self._pending, self._running.result())
+        with reported(self, outcome):
+            was_baked = animation.is_baked(context.scene.blendshape_talker.target)
+            take = self._running.result()
+            self._finish(context, self._pending, take)
+            _lead_to_speech(context.scene, take, was_baked)
         return outcome
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -173,17 +117,29 @@ class Bake(bpy.types.Operator):
     def _job(self, request: bake.Request) -> Job:
         return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 
-    def _finish(self, request: bake.Request, take: animation.Take) -> None:
+    def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> None:
         target = bake.apply(request, take, self.replace)
-        frames = f"frames {take.start_frame} to {take.end_frame}"
-        self.report({"INFO"}, f"Baked {len(take.names)} shape keys onto {target.name}, {frames}")
+        performance = request.performance
+        words = [f"{target.name} speaks {Path(performance.audio).stem}, {emotions.label(performance.emotion).lower()},"]
+        words.append(f"frames {take.start_frame} to {take.end_frame}")
+        if viewing.play_in_step(context.scene):
+            words.append("; playback now follows the sound, and scrubbing is heard")
+        self.report({"INFO"}, " ".join(words).replace(" ;", ";"))
 
     def _stop_showing(self, context: bpy.types.Context) -> None:
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.blendshape_talker.running = False
-        _redraw(context)
+        redraw(context)
         # panels that changed their height find their places only in a later redraw
-        bpy.app.timers.register(lambda: _redraw(bpy.context), first_interval=0.3)
+        bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=0.3)
+
+
+def _lead_to_speech(scene: bpy.types.Scene, take: animation.Take, was_baked: bool) -> None:
+    """Put the playhead where the mouth is open, unless it stands in a take that is baked again, to be compared."""
+    if was_baked and take.start_frame <= scene.frame_current <= take.end_frame:
+        return
+    row = viewing.speaking_frame(take.deltas[: take.speech_count], take.weights[:, : take.speech_count])
+    scene.frame_set(take.start_frame + row)
 
 
 class BakeReplacing(bpy.types.Operator):
@@ -219,61 +175,4 @@ class CancelBake(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ExportHead(bpy.types.Operator, ExportHelper):
-    """Export the animated head over the scene's frame range"""
-
-    bl_idname = "blendshape_talker.export"
-    bl_label = "Export Head"
-
-    filename_ext: bpy.props.StringProperty(default=".fbx", options={"HIDDEN", "SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in FORMATS), options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not _idle_in_object_mode(cls, context):
-            return False
-        if not animation.is_baked(context.scene.blendshape_talker.target):
-            cls.poll_message_set("the chosen head has no bake yet; press Bake first")
-            return False
-        return True
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self.check_extension = None  # a typed suffix decides the format
-        # Blender remembers the last file, which may be of another format
-        self.filepath = proposed_path(self.filepath, context.scene.blendshape_talker.target.name, self.filename_ext)
-        return ExportHelper.invoke(self, context, event)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        outcome: set[str] = set()
-        with _reported(self, outcome):
-            path = export_head(context, context.scene.blendshape_talker.target, self.filepath)
-            self.report({"INFO"}, f"Exported {path}")
-        return outcome
-
-
-def proposed_path(last: str, name: str, suffix: str) -> str:
-    """The file that an export dialog opens with: the last one, or the head's name, with the button's suffix."""
-    if not last:
-        return bpy.path.clean_name(name) + suffix
-    stem, old = os.path.splitext(last)
-    return (stem if old.lower() in FORMATS else last) + suffix
-
-
-def _idle_in_object_mode(operator: Callable, context: bpy.types.Context) -> bool:
-    if context.window_manager.blendshape_talker.running:
-        operator.poll_message_set(_WHILE_RUNNING)
-        return False
-    if context.mode != "OBJECT":
-        operator.poll_message_set("go back to Object Mode first")
-        return False
-    return True
-
-
-def _redraw(context: bpy.types.Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
-
-
-CLASSES = (ImportHead, AddDemoHead, Bake, BakeReplacing, CancelBake, ExportHead)
+CLASSES = (Bake, BakeReplacing, CancelBake)

@@ -1,0 +1,53 @@
+"""Exports of the animated head, whole files or none."""
+
+import os
+
+import bpy
+from bpy_extras.io_utils import ExportHelper
+
+from .. import animation
+from ..export import FORMATS, export_head
+from .common import idle_in_object_mode, reported
+
+
+class ExportHead(bpy.types.Operator, ExportHelper):
+    """Export the animated head over the scene's frame range"""
+
+    bl_idname = "blendshape_talker.export"
+    bl_label = "Export Head"
+
+    filename_ext: bpy.props.StringProperty(default=".fbx", options={"HIDDEN", "SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in FORMATS), options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle_in_object_mode(cls, context):
+            return False
+        if not animation.is_baked(context.scene.blendshape_talker.target):
+            cls.poll_message_set("the chosen head has no bake yet; press Bake first")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.check_extension = None  # a typed suffix decides the format
+        # Blender remembers the last file, which may be of another format
+        self.filepath = proposed_path(self.filepath, context.scene.blendshape_talker.target.name, self.filename_ext)
+        return ExportHelper.invoke(self, context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            path = export_head(context, context.scene.blendshape_talker.target, self.filepath)
+            self.report({"INFO"}, f"Exported {path}")
+        return outcome
+
+
+def proposed_path(last: str, name: str, suffix: str) -> str:
+    """The file that an export dialog opens with: the last one, or the head's name, with the button's suffix."""
+    if not last:
+        return bpy.path.clean_name(name) + suffix
+    stem, old = os.path.splitext(last)
+    return (stem if old.lower() in FORMATS else last) + suffix
+
+
+CLASSES = (ExportHead,)

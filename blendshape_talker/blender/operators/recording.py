@@ -1,0 +1,43 @@
+"""The recording is chosen in a file browser that shows recordings alone."""
+
+import os
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from ...files import check_input
+from .. import bake
+from .common import idle, reported
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+class OpenRecording(bpy.types.Operator, ImportHelper):
+    """Choose the recording that the head speaks: WAV, FLAC, OGG or MP3"""
+
+    bl_idname = "blendshape_talker.open_recording"
+    bl_label = "Open Recording"
+    bl_options = {"UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return idle(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        chosen = context.scene.blendshape_talker.audio
+        if chosen:
+            self.filepath = bake.absolute_path(chosen)
+        return ImportHelper.invoke(self, context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            check_input(self.filepath, "a WAV, FLAC, OGG or MP3 recording")
+            context.scene.blendshape_talker.audio = self.filepath
+            self.report({"INFO"}, f"Recording: {os.path.basename(self.filepath)}")
+        return outcome
+
+
+CLASSES = (OpenRecording,)

@@ -1,0 +1,78 @@
+"""A bar that moves evenly: shares as measured, and the clock where the work itself reports nothing."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[float, str], None]
+
+# In units of the time that a second of recording takes, of talker benchmark's machine: loading PyTorch and both
+# networks, the first call of each, and the stretch of a recording that is heard in one piece.
+LOADING, FIRST_CALL, PIECE = 30.0, 13.0, 30.0
+_TICK_SECONDS = 0.2
+
+
+class Pace:
+    """Shares of one bake after another; each bake teaches how long a unit takes here."""
+
+    def __init__(self) -> None:
+        self.unit_seconds = 0.1
+        self.loaded = False
+
+    def shares(self, seconds: float) -> tuple[float, float]:
+        """Of the bar: up to where the networks load, and up to where a recording's first piece has been heard."""
+        load, first = (0.0, 0.0) if self.loaded else (LOADING, FIRST_CALL)
+        total = load + first + 1.1 * seconds  # a tenth is for shaping
+        return load / total, (load + first + min(seconds, PIECE)) / total
+
+    def learn(self, units: float, seconds: float) -> None:
+        """``units`` took ``seconds`` just now, with which the networks are loaded."""
+        self.loaded = True
+        if units > 0:
+            self.unit_seconds = seconds / units
+
+
+def recording_seconds(path: str) -> float:
+    """How long a recording says it is; 10 where its header does not tell. For the bar only."""
+    try:
+        import soundfile
+
+        return min(max(soundfile.info(path).duration, 0.2), 6 * 3600.0)
+    except (ImportError, OSError, RuntimeError, TypeError):
+        return 10.0
+
+
+def rising(progress: Progress) -> Progress:
+    """``progress`` that leaves out what lies behind what was reported before: two may report side by side."""
+    highest, lock = 0.0, threading.Lock()
+
+    def report(fraction: float, message: str = "") -> None:
+        nonlocal highest
+        with lock:
+            if fraction >= highest:
+                highest = fraction
+                progress(fraction, message)
+
+    return report
+
+
+@contextmanager
+def by_the_clock(progress: Progress, start: float, end: float, seconds: float, message: str) -> Iterator[None]:
+    """Report from ``start`` toward ``end`` while the block runs: half of the way after half of ``seconds``, all of it
+    never. What the block itself reports may lie further on, see :func:`rising`."""
+    over, began = threading.Event(), time.perf_counter()
+
+    def tick() -> None:
+        while not over.wait(_TICK_SECONDS):
+            part = (time.perf_counter() - began) / max(seconds, 1e-3)
+            progress(start + (end - start) * part / (1.0 + part**4) ** 0.25, message)
+
+    progress(start, message)
+    thread = threading.Thread(target=tick, name="blendshape-talker-clock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
