@@ -16,8 +16,8 @@ from ..errors import TalkerError
 from ..face import meshes
 from . import animation
 from .animation import Take
+from .lines import checks, legacy, sound
 from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
-from .scene_io import add_sound
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +39,15 @@ class Performance:
 
 @dataclass(frozen=True)
 class Request:
-    """All that a bake needs from Blender. Names, not Blender objects: those may be gone when the result is there."""
+    """All that a bake needs from Blender. No Blender objects: those may be gone, or renamed, when the result is there.
+
+    scene, target: their ``session_uid``; name: the head's, for messages; rest (V, 3): its vertices.
+    """
 
     performance: Performance
-    scene: str
-    target: str
+    scene: int
+    target: int
+    name: str
     rest: np.ndarray
     frame_rate: float
     start_frame: int
@@ -58,19 +62,25 @@ def make_request(
 ) -> Request:
     """Read what the bake needs; :class:`TalkerError` for what can be known beforehand to fail.
 
-    ``replace`` allows pushing hand-made animation on ``target`` aside (it is kept, see :func:`animation.write_take`).
+    ``replace`` allows what :func:`animation.hand_made_animation` names: edited keys of this line stop playing.
     """
-    problem = animation.target_problem(target)
+    problem = animation.target_problem(target) or checks.frames_problem(start_frame, start_frame)
+    if problem:
+        raise TalkerError(problem)
+    line = animation.find_line(target, performance.audio, start_frame)
+    problem = checks.line_problem(line) if line else None
     if problem:
         raise TalkerError(problem)
     if not os.path.isfile(performance.audio):
         raise TalkerError(f"{performance.audio or 'no recording chosen'}: file not found; choose a recording")
-    hand_made = animation.hand_made_animation(target)
+    hand_made = animation.hand_made_animation(target, performance.audio, start_frame)
     if hand_made and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")
     pipeline.check_settings(performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions())
     rest = animation.rest_vertices(target)
-    return Request(performance, scene.name, target.name, rest, frame_rate_of(scene), start_frame)
+    return Request(
+        performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
+    )
 
 
 def compute(request: Request, progress: Progress, cancelled: Callable[[], bool]) -> Take:
@@ -95,23 +105,50 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
     progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
-    return Take(result.names, result.speech_count, deltas, result.weights, request.start_frame)
+    about = {
+        "recording": performance.audio, "name": Path(performance.audio).stem, "emotion": performance.emotion,
+        "intensity": performance.intensity, "seed": performance.seed, "fps": request.frame_rate,
+    }  # fmt: skip
+    return Take(
+        result.names, result.speech_count, deltas, result.weights, request.start_frame,
+        result.blink_weights, result.blink_closure, about,
+    )  # fmt: skip
 
 
 def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Object:
-    """Write the result: shape keys, animation, frame range, sound strip; nothing when something does not fit."""
-    scene, target = bpy.data.scenes.get(request.scene), bpy.data.objects.get(request.target)
-    if scene is None or target is None:
-        raise TalkerError(f"{request.target} is no longer there; choose a head and bake again")
-    hand_made = animation.hand_made_animation(target)
+    """Write the result: shape keys, the line's strips, frame range, sound strip; nothing when something does not fit.
+
+    The scene's range grows where the line lies outside; it never shrinks.
+    """
+    scene, target = _still_there(request)
+    hand_made = animation.hand_made_animation(target, take.recording, take.start_frame)
     if hand_made and not replace:
         raise TalkerError(f"{target.name} got hand-made animation meanwhile ({hand_made}); bake again")
     started = time.perf_counter()
-    animation.write_take(target, take)
+    old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
+    written = animation.write_take(target, take)
     logger.info("wrote %d curves of %d keys in %.3f s", *reversed(take.weights.shape), time.perf_counter() - started)
-    scene.frame_start, scene.frame_end = take.start_frame, take.end_frame
-    add_sound(scene, request.performance.audio, take.start_frame)
+    if old is not None and old[0] == take.start_frame:
+        sound.adopt_old_sound(scene, written.uid, old[0])
+    first, last = written.frames
+    scene.frame_start = min(scene.frame_start, max(first, 0))
+    scene.frame_end = max(scene.frame_end, last)
+    sound.lay_sound(scene, written.uid, request.performance.audio, first, written.moved, written.former)
     return target
+
+
+def _still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
+    """Scene and head of the request as they are now, whatever their names are; :class:`TalkerError` in one line."""
+    scene = next((item for item in bpy.data.scenes if item.session_uid == request.scene), None)
+    target = next((item for item in bpy.data.objects if item.session_uid == request.target), None)
+    if scene is None or target is None or scene.objects.get(target.name) != target:
+        raise TalkerError(f"{request.name} is no longer in the scene; choose a head and bake again")
+    problem = animation.target_problem(target)
+    if problem:
+        raise TalkerError(problem)
+    if not np.array_equal(animation.rest_vertices(target), request.rest):
+        raise TalkerError(f"{target.name} got another shape meanwhile; bake again")
+    return scene, target
 
 
 def frame_rate_of(scene: bpy.types.Scene) -> float:

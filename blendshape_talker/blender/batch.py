@@ -63,6 +63,7 @@ def bake_to_files(
                 notify(f"{mesh}: {note}")
         else:
             head = scene_io.add_demo_head(context)
+        context.scene.frame_start = context.scene.frame_end = 1  # grows to hold the line
         request = bake.make_request(context.scene, head, performance)
         take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
         report(share, "writing shape keys and curves")

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ..errors import TalkerError
-from .animation import MARK
+from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
 from .outputs import whole_outputs
@@ -126,7 +126,7 @@ def _check_that_it_plays(target: bpy.types.Object, holders: list[bpy.types.ID]) 
 
 def _is_rest(strip: bpy.types.NlaStrip) -> bool:
     """True for the strip of ours that only holds the face at rest below the others."""
-    return strip.action is not None and strip.action.get(MARK) == "rest"
+    return animation.is_rest(strip)
 
 
 def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:

@@ -15,8 +15,9 @@ from ..errors import TalkerError
 from ..face.flame import load_head
 from . import appearance
 from .animation import rest_vertices
+from .lines.sound import add_sound
 from .outputs import whole_outputs
-from .scene_io import UPRIGHT, add_sound, place_on_canonical
+from .scene_io import UPRIGHT, place_on_canonical
 
 logger = logging.getLogger(__name__)
 

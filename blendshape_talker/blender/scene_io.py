@@ -1,6 +1,5 @@
-"""Heads and sound into the scene: import a FLAME mesh, add the demo head, lay the recording on the timeline."""
+"""Heads into the scene: import a FLAME mesh, add the demo head."""
 
-import logging
 import math
 import os
 from pathlib import Path
@@ -11,10 +10,8 @@ from mathutils import Matrix
 
 from ..face import meshes
 from ..face.flame import load_head
-from .animation import MARK, rest_vertices
+from .animation import rest_vertices
 from .appearance import dress
-
-logger = logging.getLogger(__name__)
 
 UPRIGHT = Matrix.Rotation(math.pi / 2, 4, "X")  # FLAME: y up, looks along +z; Blender: z up, looks along -y
 DEMO_HEAD = "Demo head"
@@ -61,23 +58,6 @@ def to_canonical(fit: "meshes.MeshFit") -> Matrix:
     matrix[:3, :3] = fit.scale * fit.rotation
     matrix[:3, 3] = fit.translation
     return Matrix(matrix.tolist())
-
-
-def add_sound(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int) -> bool:
-    """Lay the recording into the sequencer at ``frame``, in place of the one from the last bake; False in builds
-    without sound (bpy 4.2 as a module)."""
-    if not bpy.app.build_options.audaspace:
-        logger.info("this Blender has no sound; no sound strip")
-        return False
-    editor = scene.sequence_editor or scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences  # 4.4 renamed it
-    for strip in [strip for strip in strips if MARK in strip]:
-        strips.remove(strip)
-    taken = {strip.channel for strip in strips}
-    channel = next(number for number in range(1, len(taken) + 2) if number not in taken)
-    strip = strips.new_sound(Path(path).stem, os.path.abspath(path), channel, frame)
-    strip[MARK] = True
-    return True
 
 
 def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:

@@ -41,15 +41,20 @@ def make_head(scene):
 def make_take():
     """Function that makes a smooth take with weights below 0 and above 1."""
 
-    def make(vertices=300, frames=48, speech=3, expression=2, start_frame=1, seed=0):
+    def make(vertices=300, frames=48, speech=3, expression=2, start_frame=1, seed=0, blinks=False, about=None):
         generator = np.random.default_rng(seed)
         names = [f"speech shape {index}" for index in range(speech)]
         names += [f"expression shape {index}" for index in range(expression)]
         phases = generator.uniform(0, 6, len(names))
         time = np.arange(frames)[:, None] / 24.0
         weights = 0.4 + 0.9 * np.sin(3.0 * time + phases)
-        deltas = generator.normal(size=(len(names), vertices, 3)) * 0.01
-        return Take(tuple(names), speech, deltas.astype(np.float32), weights.astype(np.float32), start_frame)
+        deltas = (np.random.default_rng(seed // 8).normal(size=(len(names), vertices, 3)) * 0.01).astype(np.float32)
+        closure = blink_weights = None
+        if blinks:
+            closure = np.clip(np.sin(time[:, 0] * 4.0), 0.0, 1.0)
+            blink_weights = (closure[:, None] * np.linspace(1.0, 0.5, expression)).astype(np.float32)
+        weights = weights.astype(np.float32)
+        return Take(tuple(names), speech, deltas, weights, start_frame, blink_weights, closure, about or {})
 
     return make
 

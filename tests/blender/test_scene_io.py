@@ -117,17 +117,3 @@ def test_a_mesh_that_is_inside_out_is_turned(scene, tmp_path):
     outward = scene_io.add_demo_head(bpy.context)
     normals = [np.array([face.normal for face in item.data.polygons]) for item in (target, outward)]
     assert np.abs(normals[0] - normals[1]).max() < 1e-5
-
-
-def test_sound_strip_is_replaced_but_only_ours(scene, recording):
-    added = scene_io.add_sound(scene, recording, 7)
-    assert added == bpy.app.build_options.audaspace
-    if not added:
-        return
-    strips = getattr(scene.sequence_editor, "strips", None) or scene.sequence_editor.sequences
-    theirs = strips.new_sound("music", str(recording), 2, 1)
-    assert scene_io.add_sound(scene, recording, 11)
-    strips = getattr(scene.sequence_editor, "strips", None) or scene.sequence_editor.sequences
-    assert sorted(strip.name for strip in strips) == ["music", "tone"]
-    ours = next(strip for strip in strips if strip.name == "tone")
-    assert ours.frame_start == 11 and ours.channel != theirs.channel

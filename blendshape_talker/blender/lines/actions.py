@@ -1,0 +1,157 @@
+"""Actions and F-curves: the one file that knows how Blender's versions differ (it asks for features)."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+
+import bpy
+import numpy as np
+
+# Blender 4.2 as a module crashes at exit once a property had a Python callback; without a screen nobody misses them.
+PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
+FRAME_LIMIT = 1048574  # Blender evaluates no frame beyond (MAXFRAME in its DNA)
+
+
+def new_action(name: str, owner: str) -> bpy.types.Action:
+    """A fresh, empty Action for shape keys; ``owner`` names its slot where Actions have slots (4.4 and later)."""
+    action = bpy.data.actions.new(name)
+    if hasattr(action, "slots"):
+        slot = action.slots.new(id_type="KEY", name=owner)
+        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
+    else:
+        action.id_root = "KEY"
+    return action
+
+
+def slot_of(action: bpy.types.Action):
+    """The slot of shape keys in ``action``; None where Actions have none."""
+    for slot in getattr(action, "slots", ()):
+        if slot.target_id_type == "KEY":
+            return slot
+    return None
+
+
+def use_in_strip(strip: bpy.types.NlaStrip, action: bpy.types.Action) -> None:
+    """Let ``strip`` play ``action``."""
+    if strip.action != action:
+        strip.action = action
+    slot = slot_of(action)
+    if slot is not None:
+        strip.action_slot = slot
+
+
+def curves_of(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """Every F-curve of ``action``."""
+    return [curve for bag in _bags(action) for curve in bag.fcurves]
+
+
+def last_frame(action: bpy.types.Action) -> float:
+    """The last frame that has a key."""
+    return float(action.frame_range[1])
+
+
+def write_curves(
+    action: bpy.types.Action, group: str, paths: Sequence[str], frames: np.ndarray, values: np.ndarray
+) -> None:
+    """Add one F-curve per path: frames (T,), values (T, len(paths)); linear, in bulk, nothing selected.
+
+    A key between two equal neighbours says nothing and is left out: a straight line stays one.
+    """
+    bag = _bags(action)[0]
+    channels = bag.groups.new(group)
+    enums = bpy.types.Keyframe.bl_rna.properties
+    linear = enums["interpolation"].enum_items["LINEAR"].value
+    handle = enums["handle_left_type"].enum_items["AUTO_CLAMPED"].value
+    for column, path in enumerate(paths):
+        kept = _telling(values[:, column])
+        points = np.stack([frames[kept], values[kept, column]], axis=1).astype(np.float32)
+        curve = bag.fcurves.new(path)
+        curve.group = channels
+        keys = curve.keyframe_points
+        keys.add(len(points))
+        keys.foreach_set("co", points.ravel())
+        keys.foreach_set("interpolation", np.full(len(points), linear, np.int32))
+        for side in ("handle_left_type", "handle_right_type"):  # for whoever turns a key into a Bézier key
+            keys.foreach_set(side, np.full(len(points), handle, np.int32))
+        for part in ("select_control_point", "select_left_handle", "select_right_handle"):
+            keys.foreach_set(part, np.zeros(len(points), bool))
+        curve.select = False
+        curve.update()
+
+
+def clear_curves(action: bpy.types.Action) -> None:
+    """Take all F-curves and groups out of ``action``."""
+    for bag in _bags(action):
+        for curve in list(bag.fcurves):
+            bag.fcurves.remove(curve)
+        for group in list(bag.groups):
+            bag.groups.remove(group)
+
+
+def read_curves(action: bpy.types.Action) -> dict[str, np.ndarray]:
+    """Keys of every F-curve of ``action``: data path -> (T, 2) frames and values."""
+    return {curve.data_path: _keys(curve.keyframe_points, "co") for curve in curves_of(action)}
+
+
+def sample(action: bpy.types.Action, paths: Iterable[str], frames: np.ndarray) -> np.ndarray:
+    """(T, paths) values at ``frames`` (T,), straight from key to key; 0 where there is no F-curve."""
+    curves = read_curves(action)
+    columns = []
+    for path in paths:
+        points = curves.get(path)
+        empty = points is None or not len(points)
+        columns.append(np.zeros(len(frames)) if empty else np.interp(frames, points[:, 0], points[:, 1]))
+    return np.stack(columns, axis=1) if columns else np.zeros((len(frames), 0))
+
+
+def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None = None) -> None:
+    """Multiply the values of all keys and their handles; keys beyond ``keep_above`` before it stay as they are."""
+    for curve in curves_of(action):
+        keys = curve.keyframe_points
+        points = _keys(keys, "co")
+        left, right = _keys(keys, "handle_left"), _keys(keys, "handle_right")
+        factor = np.full(len(points), ratio)
+        if keep_above is not None:
+            factor[np.abs(points[:, 1]) > keep_above] = 1.0
+        for name, array in (("co", points), ("handle_left", left), ("handle_right", right)):
+            array[:, 1] *= factor
+            keys.foreach_set(name, array.ravel())
+        curve.update()
+
+
+def checksum(action: bpy.types.Action) -> str:
+    """A checksum of keys, handles that count, modifiers and muted curves: it changes with any hand's edit."""
+    total = 0
+    bezier = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["BEZIER"].value
+    for curve in curves_of(action):
+        keys = curve.keyframe_points
+        kinds = np.empty(len(keys), np.int32)
+        keys.foreach_get("interpolation", kinds)
+        parts = [curve.data_path.encode(), _keys(keys, "co").tobytes(), kinds.tobytes()]
+        if (kinds == bezier).any():
+            parts += [_keys(keys, "handle_left").tobytes(), _keys(keys, "handle_right").tobytes()]
+        parts.append(f"{curve.mute} {[(modifier.type, modifier.mute) for modifier in curve.modifiers]}".encode())
+        for part in parts:
+            total = zlib.crc32(part, total)
+    return f"{total:08x}"
+
+
+def _bags(action: bpy.types.Action) -> list:
+    """What holds F-curves and their groups: the channel bags of a slotted Action, else the Action itself."""
+    if hasattr(action, "layers"):
+        return [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return [action]
+
+
+def _telling(values: np.ndarray) -> np.ndarray:
+    """(T,) bool: the first key, the last and each that differs from a neighbour."""
+    kept = np.ones(len(values), bool)
+    if len(values) > 2:
+        same = values[1:] == values[:-1]
+        kept[1:-1] = ~(same[1:] & same[:-1])
+    return kept
+
+
+def _keys(keys, name: str) -> np.ndarray:
+    array = np.empty((len(keys), 2), np.float32)
+    keys.foreach_get(name, array.ravel())
+    return array

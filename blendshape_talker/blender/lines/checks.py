@@ -1,0 +1,112 @@
+"""What can be said before a bake writes: why a head cannot take one, and what would keep one from being seen."""
+
+import bpy
+
+from .actions import FRAME_LIMIT, curves_of
+from .marks import Line, lines_of, own_strips
+from .shapes import value_path
+
+
+def target_problem(target: bpy.types.Object | None) -> str | None:
+    """Why ``target`` cannot take a bake, in one line that says what to do; None when it can. Cheap: panels ask it."""
+    if target is None:
+        return "no head chosen; import one, add the demo head or pick a mesh"
+    if target.type != "MESH":
+        return f"{target.name} is no mesh; pick the head's mesh"
+    mesh, keys = target.data, target.data.shape_keys
+    if target.library or mesh.library:
+        return f"{target.name} is linked from another file; make it local (Object > Relations > Make Local > All)"
+    if target.mode != "OBJECT":
+        return f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode"
+    if keys and not keys.use_relative:
+        return f"{target.name} has absolute shape keys; switch its shape keys to Relative"
+    if keys and keys.animation_data and keys.animation_data.use_tweak_mode:
+        return f"{target.name} has an NLA strip in tweak mode; leave it (Tab in the NLA editor)"
+    return None
+
+
+def frames_problem(start: int, end: int) -> str | None:
+    """Why a take cannot lie on these frames; None when it can."""
+    if start < -FRAME_LIMIT or end > FRAME_LIMIT:
+        return (
+            f"frames {start} to {end} lie outside Blender's timeline, which ends at {FRAME_LIMIT}; "
+            "choose another start frame"
+        )
+    return None
+
+
+def line_problem(line: Line) -> str | None:
+    """Why ``line`` cannot be baked again; None when it can."""
+    for strips in line.strips.values():
+        for track, strip in strips:
+            if getattr(track, "lock", False):
+                return f"track {track.name} is locked; unlock it in the NLA editor to bake {line.name} again"
+            if strip.action.library:
+                return (
+                    f"action {strip.action.name} is linked from another file; make it local to bake {line.name} again"
+                )
+    return None
+
+
+def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]:
+    """What keeps the bake on ``target`` from being seen as it was baked: a line each, with what to do."""
+    keys = target.data.shape_keys if target is not None and target.type == "MESH" else None
+    data = keys.animation_data if keys else None
+    found = lines_of(keys)
+    if data is None or not found:
+        return []
+    hints = []
+    if not data.use_nla:
+        hints.append("the NLA of this head is switched off; tick its shape keys in the NLA editor")
+    if data.use_tweak_mode:
+        hints.append("an NLA strip is in tweak mode; leave it with Tab in the NLA editor")
+    own = list(own_strips(keys))
+    own_tracks = {track.name for track, _, _ in own}
+    solo = [track.name for track in data.nla_tracks if track.is_solo]
+    if solo:
+        hints.append(f"only track {solo[0]} plays (solo); take its star off in the NLA editor")
+    hints += [
+        f"track {track.name} is muted; tick it in the NLA editor"
+        for track in data.nla_tracks
+        if track.mute and track.name in own_tracks and not solo
+    ]
+    hints += [f"strip {strip.name} in {track.name} is muted" for track, strip, _ in own if strip.mute]
+    if target.show_only_shape_key:
+        hints.append("one shape key is pinned; unpin it in the Shape Keys panel")
+    names = {name for line in found for action in line.actions() for name in _names_of(action, keys)}
+    muted = sorted(name for name in names if keys.key_blocks[name].mute)
+    if muted:
+        hints.append(f"shape key {_several(muted)} muted; tick in the Shape Keys panel")
+    driven = sorted(name for name in names if any(driver.data_path == value_path(name) for driver in data.drivers))
+    if driven:
+        hints.append(f"shape key {_several(driven)} driven, which goes before the bake; remove the driver")
+    narrow = sorted(name for name in names if _clamps(keys.key_blocks[name]))
+    if narrow:
+        hints.append(f"the slider of {_several(narrow)} narrower than 0 to 1; widen its range")
+    if data.action is not None:
+        over = sorted(name for name in _names_of(data.action, keys) if name in names)
+        if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
+            hints.append(f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is"))
+    rate = scene.render.fps / scene.render.fps_base
+    for line in found:
+        baked = line.record.get("fps")
+        if isinstance(baked, int | float) and abs(baked - rate) > 1e-3:
+            hints.append(f"{line.name} was baked at {baked:g} frames a second, the scene has {rate:g}; bake it again")
+        if line.frames[0] < 0:
+            hints.append(f"{line.name} begins before frame 0; set a preview range to play it")
+    if target.hide_viewport or target.hide_get():
+        hints.append(f"{target.name} is hidden in the viewport")
+    return hints
+
+
+def _several(names: list[str]) -> str:
+    return f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"
+
+
+def _names_of(action: bpy.types.Action, keys: bpy.types.Key) -> list[str]:
+    paths = {curve.data_path for curve in curves_of(action)}
+    return [block.name for block in keys.key_blocks if value_path(block.name) in paths]
+
+
+def _clamps(block: bpy.types.ShapeKey) -> bool:
+    return block.slider_min > 0.0 or block.slider_max < 1.0

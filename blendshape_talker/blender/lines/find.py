@@ -1,0 +1,76 @@
+"""Which line a bake means, and what of hands' work a bake of it could not keep."""
+
+import os
+
+import bpy
+
+from . import actions, legacy
+from .marks import Line, lines_of, read_action
+
+
+def find_line(keys: bpy.types.Key | None, recording: str, start: int) -> Line | None:
+    """The line on ``keys`` that a bake of ``recording`` at frame ``start`` bakes again; None when it adds one.
+
+    That is the line of this recording that was asked to begin there, wherever hands have moved it since; else the line
+    that begins there now; else one of this recording that plays at that frame, which then moves there.
+    """
+    found = lines_of(keys)
+    same = [line for line in found if says(line, recording)]
+    for candidates in (
+        [line for line in same if line.start == start],
+        [line for line in found if line.frames[0] == start],
+        [line for line in same if line.frames[0] <= start <= line.frames[1]],
+    ):
+        if candidates:
+            return candidates[0]
+    return None
+
+
+def says(line: Line, recording: str) -> bool:
+    """True when ``recording`` is the file that ``line`` was baked from."""
+    own = str(line.record.get("recording") or "")
+    return bool(own) == bool(recording) and os.path.normcase(own) == os.path.normcase(recording)
+
+
+def plan(keys: bpy.types.Key | None, recording: str, start: int) -> str:
+    """What a bake of ``recording`` at ``start`` does to lines that are there, in a few words; empty for the first."""
+    line = find_line(keys, recording, start)
+    if line is not None:
+        return f"bakes {line.name} again, frames {line.frames[0]} to {line.frames[1]}"
+    found = lines_of(keys)
+    playing = [line for line in found if line.frames[0] <= start <= line.frames[1]]
+    if playing:
+        return f"adds a line while {playing[0].name} still speaks (to frame {playing[0].frames[1]})"
+    return "adds a line" if found else ""
+
+
+def hand_made(keys: bpy.types.Key | None, recording: str | None = None, start: int | None = None) -> str | None:
+    """What a bake of ``recording`` at frame ``start`` could not keep of what hands made; None when it keeps all.
+
+    Without ``start``: of whatever line.
+    """
+    if legacy.is_old_bake(keys):
+        concerned = start is None or legacy.old_frames(keys)[0] == start
+        return "changes made to the last bake" if concerned and legacy.is_edited(keys) else None
+    found = lines_of(keys)
+    if start is not None:
+        line = find_line(keys, recording or "", start)
+        found = [line] if line else []
+    lost = [f"the keys of action {action.name}" for line in found for action in line.actions() if is_edited(action)]
+    for line in found if start is not None else []:
+        if not says(line, recording or ""):
+            strips = [strip for layer in line.strips.values() for _, strip in layer]
+            lost += [f"the cut of strip {strip.name}" for strip in strips if is_cut(strip)]
+    return ", ".join(lost) or None
+
+
+def is_edited(action: bpy.types.Action) -> bool:
+    """True when hands changed an Action of ours since it was written."""
+    mark = read_action(action)
+    return mark is not None and mark.get("checksum") != actions.checksum(action)
+
+
+def is_cut(strip: bpy.types.NlaStrip) -> bool:
+    """True when a strip plays only a part of its Action."""
+    first, last = strip.action.frame_range
+    return strip.action_frame_start > first + 0.5 or strip.action_frame_end < last - 0.5

@@ -1,0 +1,138 @@
+"""Marks: what belongs to which line is read from data on Actions and shape keys, never from a name.
+
+Whatever has no mark that can be read is a person's. NLA strips and tracks carry no data of their own: a strip is ours
+when its Action is.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+
+MARK = "blendshape_talker"  # custom property: JSON on Actions, shape keys and sound strips
+STRENGTH = "blendshape_talker_strength"  # on an Action: by how much its keys are scaled
+CLOSURE = "blendshape_talker_closure"  # on an Action of blinks: lid closure 0 … 1 of each frame
+VERSION = 2
+LAYERS = ("speech", "expression", "blinks")  # of a line, from below
+REST = "rest"
+
+
+@dataclass
+class Line:
+    """One recording on one head: its marks and, by layer, its NLA strips as (track, strip)."""
+
+    uid: str
+    record: dict[str, Any]
+    strips: dict[str, list[tuple[bpy.types.NlaTrack, bpy.types.NlaStrip]]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How people call it: the recording's file name without its suffix."""
+        return str(self.record.get("name") or "line")
+
+    @property
+    def start(self) -> int:
+        """The start frame that was asked for; hands may have moved the strips since."""
+        return int(self.record["start"])
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """First and last frame where it plays now."""
+        strips = [strip for _, strip in self.strips.get("speech") or next(iter(self.strips.values()))]
+        return round(min(strip.frame_start for strip in strips)), round(max(strip.frame_end for strip in strips))
+
+    def actions(self, layer: str | None = None) -> list[bpy.types.Action]:
+        """Its Actions, or those of one layer, each once."""
+        layers = [layer] if layer else list(self.strips)
+        found = [strip.action for name in layers for _, strip in self.strips.get(name, ())]
+        return list(dict.fromkeys(found))
+
+
+def new_uid() -> str:
+    """An identity for a line that no other line has."""
+    return uuid.uuid4().hex[:16]
+
+
+def read_mark(holder: Any) -> dict[str, Any] | None:
+    """The mark of an Action, of shape keys or of a sound strip; None when there is none that can be read."""
+    value = holder.get(MARK) if holder is not None else None
+    if not isinstance(value, str):
+        return None
+    try:
+        mark = json.loads(value)
+    except ValueError:
+        return None
+    return mark if isinstance(mark, dict) and mark.get("version") == VERSION else None
+
+
+def write_mark(holder: Any, mark: Mapping[str, Any]) -> None:
+    """Replace the mark of ``holder``."""
+    holder[MARK] = json.dumps({"version": VERSION, **mark})
+
+
+def unmark(holder: Any) -> None:
+    """Let ``holder`` be a person's from now on."""
+    for name in (MARK, STRENGTH, CLOSURE):
+        if name in holder:
+            del holder[name]
+
+
+def read_action(action: bpy.types.Action | None) -> dict[str, Any] | None:
+    """The mark of an Action of ours, checked for what every use of it needs; None otherwise."""
+    mark = read_mark(action)
+    if mark is None or mark.get("layer") not in (*LAYERS, REST) or not isinstance(mark.get("line"), str):
+        return None
+    numbers = (mark.get("start"), mark.get("first"), mark.get("count"))
+    return mark if all(isinstance(number, int) for number in numbers) else None
+
+
+def key_names(keys: bpy.types.Key | None) -> dict[str, str]:
+    """Blendshape name -> name of the shape key that holds it, as far as both are there.
+
+    From the shape keys' own mark or, where that is lost, from those of the Actions.
+    """
+    if keys is None:
+        return {}
+    marks = [read_mark(keys) or {}, *(mark for _, _, mark in own_strips(keys))]
+    for mark in marks:
+        named = mark.get("keys")
+        if isinstance(named, dict):
+            return {str(name): key for name, key in named.items() if isinstance(key, str) and key in keys.key_blocks}
+    return {}
+
+
+def own_strips(keys: bpy.types.Key | None) -> Iterator[tuple[bpy.types.NlaTrack, bpy.types.NlaStrip, dict[str, Any]]]:
+    """Every (track, strip, mark of its Action) of ours on ``keys``, from the lowest track up."""
+    if keys is None or keys.animation_data is None:
+        return
+    for track in keys.animation_data.nla_tracks:
+        for strip in track.strips:
+            mark = read_action(strip.action)
+            if mark is not None:
+                yield track, strip, mark
+
+
+def lines_of(keys: bpy.types.Key | None) -> list[Line]:
+    """The lines on ``keys`` by their frames. Of duplicates of an Action the one nearest to its old place counts."""
+    nearest: dict[tuple[str, str], tuple[float, bpy.types.Action]] = {}
+    found = [item for item in own_strips(keys) if item[2]["layer"] != REST]
+    for _, strip, mark in found:
+        owner = mark["line"], mark["layer"]
+        distance = abs(strip.frame_start - mark["first"])
+        if owner not in nearest or (strip.action != nearest[owner][1] and distance < nearest[owner][0]):
+            nearest[owner] = distance, strip.action
+    lines: dict[str, Line] = {}
+    for track, strip, mark in found:
+        if nearest[mark["line"], mark["layer"]][1] == strip.action:
+            line = lines.setdefault(mark["line"], Line(mark["line"], mark))
+            line.strips.setdefault(mark["layer"], []).append((track, strip))
+    return sorted(lines.values(), key=lambda line: line.frames)
+
+
+def shared_with_another(keys: bpy.types.Key, uid: str) -> bool:
+    """True when another head carries a line of this identity: one of them is a copy of the other."""
+    others = (other for other in bpy.data.shape_keys if other != keys)
+    return any(mark["line"] == uid for other in others for _, _, mark in own_strips(other))

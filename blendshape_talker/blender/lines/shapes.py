@@ -1,0 +1,116 @@
+"""Shape keys: one per blendshape beside those of the mesh; what hands sculpted on ours stays."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bpy
+import numpy as np
+
+from .names import short_names
+
+SLIDER_LIMIT = 10.0  # Blender's own bound on shape key values: no key can lie outside, so none is clamped
+
+
+def rest_vertices(target: bpy.types.Object) -> np.ndarray:
+    """(V, 3) float32: the mesh at rest in its own coordinates (its Basis where it has shape keys)."""
+    keys = target.data.shape_keys
+    return _coordinates(_points(keys.reference_key) if keys else target.data.vertices)
+
+
+def shape_deltas(keys: bpy.types.Key, names: Sequence[str]) -> np.ndarray:
+    """(names, V, 3) float32: what each shape key adds to the Basis; zeros for one that is gone."""
+    basis = coordinates_of(keys.reference_key)
+    blocks = [keys.key_blocks.get(name) for name in names]
+    deltas = [np.zeros_like(basis) if block is None else coordinates_of(block) - basis for block in blocks]
+    return np.stack(deltas) if deltas else np.zeros((0, *basis.shape), np.float32)
+
+
+def coordinates_of(block: bpy.types.ShapeKey) -> np.ndarray:
+    """(V, 3) float32: the vertices of a shape key."""
+    return _coordinates(_points(block))
+
+
+def value_path(name: str) -> str:
+    """The data path, from the shape keys, of a shape key's value."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+
+
+def write_shapes(
+    target: bpy.types.Object,
+    names: Sequence[str],
+    deltas: np.ndarray,
+    own: Mapping[str, str],
+    written: Mapping[str, Any],
+) -> tuple[dict[str, str], dict[str, list[float]]]:
+    """Write blendshapes ``names`` (K,) with deltas (K, V, 3) into shape keys, making those that are missing.
+
+    own: blendshape name -> shape key, as of the last bake; written: its signatures. A shape that hands changed since
+    stays when this bake would write the same as the last, else a copy of it stays. Returns both anew.
+    """
+    if target.data.shape_keys is None:
+        target.shape_key_add(name="Basis", from_mix=False)
+    keys = target.data.shape_keys
+    active, basis = target.active_shape_key_index, coordinates_of(keys.reference_key)
+    result, signatures = {}, {}
+    for name, short, delta in zip(names, short_names(names), deltas, strict=True):
+        block = keys.key_blocks.get(own[name]) if name in own else None
+        signature = _signature(delta)
+        if block is None:
+            block = target.shape_key_add(name=short, from_mix=False)
+            block.slider_min, block.slider_max = -SLIDER_LIMIT, SLIDER_LIMIT
+            block.value = 0.0
+            fresh = True
+        else:
+            present = _signature(coordinates_of(block) - basis)
+            sculpted = name in written and not _alike(present, written[name]) and not _alike(present, signature)
+            fresh = not (sculpted and _alike(signature, written[name]))
+            if sculpted and fresh:
+                copy = target.shape_key_add(name=f"{block.name} sculpted", from_mix=False)
+                _points(copy).foreach_set("co", coordinates_of(block).ravel())
+                copy.value = 0.0
+        if fresh:
+            _points(block).foreach_set("co", (basis + delta).astype(np.float32).ravel())
+            block.relative_key = keys.reference_key
+        result[name], signatures[name] = block.name, signature
+    target.active_shape_key_index = min(active, len(keys.key_blocks) - 1)
+    target.data.update()
+    return result, signatures
+
+
+def remove_shapes(target: bpy.types.Object, names: set[str]) -> None:
+    """Remove the shape keys of these names."""
+    keys = target.data.shape_keys
+    for name in names:
+        if name in keys.key_blocks:
+            target.shape_key_remove(keys.key_blocks[name])
+
+
+def _signature(delta: np.ndarray) -> list[float]:
+    """Numbers that tell a shape from another: its size and its shares along fixed directions, in the mesh's unit."""
+    flat = delta.astype(np.float64).ravel()
+    return [float(np.linalg.norm(flat)), *(float(share) for share in _directions(len(flat)) @ flat)]
+
+
+@functools.lru_cache(maxsize=2)
+def _directions(length: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((3, length))
+
+
+def _alike(first: Sequence[float], second: Any) -> bool:
+    # shape keys hold float32 sums with the Basis: a difference in their last digits is no edit
+    try:
+        size = max(abs(float(first[0])), abs(float(second[0])), 1e-9)
+        return all(abs(float(a) - float(b)) < 1e-4 * size for a, b in zip(first, second, strict=True))
+    except (TypeError, ValueError, IndexError):
+        return False
+
+
+def _points(block: bpy.types.ShapeKey):
+    return block.points if hasattr(block, "points") else block.data  # the same points; `points` is the faster way
+
+
+def _coordinates(points) -> np.ndarray:
+    coordinates = np.empty((len(points), 3), np.float32)
+    points.foreach_get("co", coordinates.ravel())
+    return coordinates

@@ -1,0 +1,157 @@
+"""The sound strip of a line: one strip in the sequencer, found by its mark; all others stay."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .marks import MARK, lines_of, read_mark, write_mark
+
+logger = logging.getLogger(__name__)
+
+_CHANNELS = 128  # Blender's sequencer has no more
+_KEPT = ("channel", "volume", "pan", "mute", "lock", "color_tag", "show_waveform", "select")
+
+
+def add_sound(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int) -> bool:
+    """Lay a recording that belongs to no line at ``frame``; False in builds without sound."""
+    return _has_sound() and _new_strip(scene, path, frame) is not None
+
+
+def lay_sound(
+    scene: bpy.types.Scene, uid: str, path: str | os.PathLike[str], frame: int, moved: float = 0, former: str = ""
+) -> bool:
+    """Give line ``uid`` its recording in the sequencer at ``frame``; False in builds without sound.
+
+    A strip that the line has already stays as hands left it and moves by ``moved`` frames; where the recording is
+    another, the new strip takes its place, channel, volume and the like. Heads that are copies of each other speak to
+    one strip while they say the same; former: the identity that this line shared with its copy.
+    """
+    if not _has_sound():
+        return False
+    if former:
+        _leave(scene, former, uid, path, frame)
+    ours = sound_of(scene, uid)
+    if ours is not None and len(_living(_owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
+        _own(ours, [owner for owner in _owners(ours) if owner != uid])  # its copy still speaks to it
+        ours = None
+    if ours is not None and _same_file(ours, path):
+        if moved:
+            ours.frame_start += moved
+        return True
+    kept: dict[str, Any] = {}
+    if ours is not None:
+        frame = round(ours.frame_start + moved)
+        kept = {name: getattr(ours, name) for name in _KEPT if hasattr(ours, name)}
+        remove_strip(scene, ours)
+    strip = _new_strip(scene, path, frame, kept.get("channel"))
+    if strip is None:
+        return False
+    for name, value in kept.items():
+        setattr(strip, name, value)
+    _own(strip, [uid])
+    return True
+
+
+def remove_sound(scene: bpy.types.Scene, uid: str) -> None:
+    """Take the sound of line ``uid`` away, unless another line shares it."""
+    for strip in [strip for strip in _strips(scene) if uid in _owners(strip)] if scene.sequence_editor else []:
+        others = _living([owner for owner in _owners(strip) if owner != uid])
+        if others:
+            _own(strip, others)
+        else:
+            remove_strip(scene, strip)
+
+
+def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
+    """Let line ``uid`` have the sound strip that version 0.1.0 laid at ``frame``: it was marked as ours, not whose."""
+    if scene.sequence_editor is None:
+        return
+    for strip in _strips(scene):
+        value = strip.get(MARK)
+        if isinstance(value, bool | int) and value and round(strip.frame_start) == frame:
+            _own(strip, [uid])
+            return
+
+
+def sound_of(scene: bpy.types.Scene, uid: str):
+    """The sound strip of line ``uid``, None without."""
+    strips = _strips(scene) if scene.sequence_editor else ()
+    return next((strip for strip in strips if uid in _owners(strip)), None)
+
+
+def remove_strip(scene: bpy.types.Scene, strip) -> None:
+    """Remove a sound strip, and its sound where nothing else uses it."""
+    sound = getattr(strip, "sound", None)
+    _strips(scene).remove(strip)
+    if sound is not None and sound.users == 0:
+        bpy.data.sounds.remove(sound)
+
+
+def _has_sound() -> bool:
+    if not bpy.app.build_options.audaspace:  # bpy 4.2 as a module
+        logger.info("this Blender has no sound; no sound strip")
+    return bool(bpy.app.build_options.audaspace)
+
+
+def _new_strip(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int, channel: int | None = None):
+    strips, channel = _strips(scene), channel or _free_channel(scene, frame)
+    if channel is None:
+        logger.warning("the sequencer has no free channel; no sound strip")
+        return None
+    strip = strips.new_sound(Path(path).stem, os.path.abspath(path), channel, frame)
+    strip.select = False
+    return strip
+
+
+def _strips(scene: bpy.types.Scene):
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences  # 4.4 renamed it
+
+
+def _owners(strip) -> list[str]:
+    mark = read_mark(strip)
+    owners = mark.get("lines") if mark else None
+    return [owner for owner in owners if isinstance(owner, str)] if isinstance(owners, list) else []
+
+
+def _own(strip, owners: list[str]) -> None:
+    write_mark(strip, {"lines": list(dict.fromkeys(owners))})
+
+
+def _leave(scene: bpy.types.Scene, former: str, uid: str, path: str | os.PathLike[str], frame: int) -> None:
+    """A copy got an identity of its own: it shares the strip on while it says the same at the same frame."""
+    strip = sound_of(scene, former)
+    if strip is not None and _same_file(strip, path) and round(strip.frame_start) == frame:
+        _own(strip, [*_owners(strip), uid])
+
+
+def _living(owners: list[str]) -> list[str]:
+    """Those of ``owners`` that some head still carries."""
+    alive = {line.uid for keys in bpy.data.shape_keys for line in lines_of(keys)}
+    return [owner for owner in owners if owner in alive]
+
+
+def _same_file(strip, path: str | os.PathLike[str]) -> bool:
+    sound = getattr(strip, "sound", None)
+    if sound is None:
+        return False
+    return os.path.normcase(os.path.realpath(bpy.path.abspath(sound.filepath))) == os.path.normcase(
+        os.path.realpath(path)
+    )
+
+
+def _free_channel(scene: bpy.types.Scene, start: int) -> int | None:
+    """A channel of our lines that is free from ``start`` on, else one that nobody uses, else any that is free."""
+    strips = list(_strips(scene))
+    taken = {strip.channel for strip in strips}
+    busy = {strip.channel for strip in strips if strip.frame_final_end > start}
+    barred = {number for number, item in enumerate(scene.sequence_editor.channels) if item.lock or item.mute}
+    ours = {strip.channel for strip in strips if _owners(strip)}
+    numbers = range(1, _CHANNELS + 1)
+    for allowed in (ours - busy - barred, set(numbers) - taken - barred, set(numbers) - busy):
+        if allowed:
+            return min(allowed)
+    return None

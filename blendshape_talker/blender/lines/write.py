@@ -1,0 +1,221 @@
+"""Writing a line: everything is checked, then every Action is built, then strips are given theirs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...errors import TalkerError
+from . import actions, checks, layers, legacy, shapes, strength
+from .find import find_line, is_cut, is_edited, says
+from .marks import (
+    CLOSURE,
+    LAYERS,
+    Line,
+    key_names,
+    lines_of,
+    new_uid,
+    own_strips,
+    read_mark,
+    shared_with_another,
+    unmark,
+    write_mark,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Take:
+    """One bake: names (K,), speech first; deltas (K, V, 3) in the mesh's own coordinates; weights (T, K).
+
+    blink_weights (T, K_E): the part of the expression's weights that is blinks; closure (T,): the lids' closure behind
+    it, 0 … 1; about: what the line's record tells (recording, name, emotion, intensity, seed, fps).
+    """
+
+    names: Sequence[str]
+    speech_count: int
+    deltas: np.ndarray
+    weights: np.ndarray
+    start_frame: int = 1
+    blink_weights: np.ndarray | None = None
+    closure: np.ndarray | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def end_frame(self) -> int:
+        return self.start_frame + len(self.weights) - 1
+
+    @property
+    def recording(self) -> str:
+        return str(self.about.get("recording") or "")
+
+    @property
+    def name(self) -> str:
+        return str(self.about.get("name") or "line")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What :func:`write_take` did.
+
+    uid: the line's identity; former: the one that it had as a copy of another's, else empty; again: an earlier line
+    was baked again; moved: frames by which that moved; frames: where it plays now, first and last.
+    """
+
+    uid: str
+    former: str
+    again: bool
+    moved: float
+    frames: tuple[int, int]
+
+
+def write_take(target: bpy.types.Object, take: Take) -> Written:
+    """Put ``take`` on ``target`` as a line; :func:`find.find_line` says whether that is a new one.
+
+    A line that is baked again keeps what hands did to its strips, and its strengths; Actions of it whose keys were
+    edited stay in the file. Raises :class:`TalkerError` when target or numbers do not fit, before the first write.
+    """
+    check(target, take)
+    if legacy.is_old_bake(target.data.shape_keys):
+        legacy.convert(target)
+    keys, names, obsolete = _write_shapes(target, take)
+    line = find_line(keys, take.recording, take.start_frame)
+    former, uid = "", line.uid if line else new_uid()
+    if line is not None and shared_with_another(keys, uid):
+        former, uid = uid, new_uid()  # Shift-D made one line two
+    layers.write_rest(keys, target.name, [names[name] for name in take.names], take.start_frame)
+
+    first = int(line.record["first"]) if line else take.start_frame
+    moved = float(take.start_frame - line.frames[0]) if line and _moves(line, take) else 0.0
+    place = (line.frames[0] if line else take.start_frame) + round(moved)
+    for layer, (columns, weights) in _layer_weights(take).items():
+        factor = strength.strength_of(line, layer) if line else None
+        blendshapes = [take.names[column] for column in columns]
+        action = _new_action(target, take, layer, [names[name] for name in blendshapes], first, weights)
+        mark = {**take.about, "line": uid, "layer": layer, "start": take.start_frame, "first": first}
+        mark |= {"count": len(weights), "shapes": blendshapes, "keys": names, "checksum": actions.checksum(action)}
+        write_mark(action, mark)
+        if layer != "blinks" and factor is not None:
+            strength.scale_action(action, factor)
+        old = line.strips.get(layer, []) if line else []
+        if old:
+            _replace(keys, layer, old, action, take, moved, keep_cuts=says(line, take.recording))
+        else:
+            layers.place(keys.animation_data, layer, take.name, action, place)
+    if line is not None and take.closure is None:
+        for track, strip in line.strips.get("blinks", []):
+            action = strip.action
+            track.strips.remove(strip)
+            _retire({action})
+    shapes.remove_shapes(target, _unused(keys, obsolete))
+    fresh = next(item for item in lines_of(keys) if item.uid == uid)
+    if strength.strength_of(fresh, "expression") not in (None, 1.0):
+        strength.refresh_blinks(target, fresh)
+    keys.update_tag(refresh={"TIME"})
+    return Written(uid, former, line is not None, moved, fresh.frames)
+
+
+def check(target: bpy.types.Object, take: Take) -> None:
+    """Raise :class:`TalkerError` with one line when ``take`` cannot be written onto ``target``."""
+    problem = checks.target_problem(target) or checks.frames_problem(take.start_frame, take.end_frame)
+    if problem is None:
+        line = find_line(target.data.shape_keys, take.recording, take.start_frame)
+        problem = checks.line_problem(line) if line else None
+    if problem:
+        raise TalkerError(problem)
+    vertices = len(target.data.vertices)
+    if take.deltas.shape != (len(take.names), vertices, 3):
+        raise TalkerError(f"{target.name} has {vertices} vertices, the blendshapes {take.deltas.shape[1]}; bake again")
+    if take.weights.ndim != 2 or take.weights.shape[1] != len(take.names) or len(take.weights) == 0:
+        raise ValueError(f"weights {take.weights.shape} do not fit {len(take.names)} names")
+    for array in (take.weights, take.deltas, take.blink_weights, take.closure):
+        if array is not None and not np.isfinite(array).all():
+            raise TalkerError("the animation holds numbers that are not finite; check the recording")
+
+
+def _write_shapes(target: bpy.types.Object, take: Take) -> tuple[bpy.types.Key, dict[str, str], set[str]]:
+    """The shape keys, their names by blendshape, and names of those that this take's model no longer has."""
+    keys = target.data.shape_keys
+    own, mark = key_names(keys), (read_mark(keys) if keys else None) or {}
+    written = mark.get("shapes")
+    written = written if isinstance(written, dict) else {}
+    names, signatures = shapes.write_shapes(target, take.names, take.deltas, own, written)
+    keys = target.data.shape_keys
+    keys.animation_data_create()
+    others = {name: key for name, key in own.items() if name not in names}
+    write_mark(keys, {"keys": {**names, **others}, "shapes": {**written, **signatures}})
+    return keys, names, set(others.values())
+
+
+def _moves(line: Line, take: Take) -> bool:
+    """True when the start frame was changed for the bake, False when hands moved the strips."""
+    return take.start_frame not in (line.start, line.frames[0])
+
+
+def _layer_weights(take: Take) -> dict[str, tuple[range, np.ndarray]]:
+    """For each layer the columns of the take that it moves, and their weights (T, columns)."""
+    speech, expression = range(take.speech_count), range(take.speech_count, len(take.names))
+    emotion = take.weights[:, take.speech_count :]
+    result = {"speech": (speech, take.weights[:, : take.speech_count]), "expression": (expression, emotion)}
+    if take.blink_weights is not None:
+        result["expression"] = expression, emotion - take.blink_weights
+        result["blinks"] = expression, take.blink_weights
+    return {layer: result[layer] for layer in LAYERS if layer in result and len(result[layer][0])}
+
+
+def _new_action(
+    target: bpy.types.Object, take: Take, layer: str, keys: Sequence[str], first: int, weights: np.ndarray
+) -> bpy.types.Action:
+    action = actions.new_action(f"{target.name[:24]} | {layer} | {take.name[:24]}", target.name)
+    frames, paths = first + np.arange(len(weights)), [shapes.value_path(key) for key in keys]
+    if layer == "blinks":
+        strength.write_blinks(action, paths, frames, weights)
+        action[CLOSURE] = np.asarray(take.closure, np.float64).tolist()
+    else:
+        actions.write_curves(action, layer.capitalize(), paths, frames, weights)
+    return action
+
+
+def _replace(
+    keys: bpy.types.Key, layer: str, old: list, action: bpy.types.Action, take: Take, moved: float, keep_cuts: bool
+) -> None:
+    """Let the strips of a line play ``action`` instead of theirs, or new strips like them where those do not fit."""
+    last = actions.last_frame(action)
+    former = {strip.action for _, strip in old}
+    if not keep_cuts:  # another recording: where the last one was cut means nothing
+        for track, strip in old[1:]:
+            track.strips.remove(strip)
+        old = old[:1]
+    for track, strip in sorted(old, key=lambda item: -np.sign(moved or 1) * item[1].frame_start):
+        if (keep_cuts or not is_cut(strip)) and layers.swap(track, strip, action, last, moved):
+            continue
+        twin = layers.place(keys.animation_data, layer, strip.name, action, round(strip.frame_start + moved))
+        layers.copy_settings(strip, twin)
+        name = strip.name
+        track.strips.remove(strip)
+        twin.name = name
+    _retire(former)
+
+
+def _retire(former: set[bpy.types.Action]) -> None:
+    """Let go of Actions that a line no longer plays: edited ones become a person's, unused ones go."""
+    for action in former:
+        if action.users > action.use_fake_user or action.library:
+            continue  # another head plays it
+        if is_edited(action) or action.use_fake_user:
+            action.use_fake_user = True
+            unmark(action)
+        else:
+            bpy.data.actions.remove(action)
+
+
+def _unused(keys: bpy.types.Key, obsolete: set[str]) -> set[str]:
+    """Those of our ``obsolete`` shape keys that nothing animates any more."""
+    data = keys.animation_data
+    playing = {strip.action for _, strip, mark in own_strips(keys) if mark["layer"] in LAYERS}
+    if data.action is not None:
+        playing.add(data.action)
+    paths = {curve.data_path for action in playing for curve in actions.curves_of(action)}
+    paths |= {driver.data_path for driver in data.drivers}
+    return {name for name in obsolete if shapes.value_path(name) not in paths}
