@@ -30,7 +30,7 @@ _EYE_COLORS = (
 )
 # Outlines on the canonical head: (distance from the middle, height) in units of 60 mm, as curve nodes hold 0 … 1
 _UNIT = 0.06
-_BROW_LINE = ((0.0, 0.70), (0.17, 0.725), (0.40, 0.765), (0.60, 0.785), (0.78, 0.745), (0.93, 0.62), (1.0, 0.52))
+_BROW_LINE = ((0.0, 0.61), (0.17, 0.63), (0.40, 0.662), (0.60, 0.682), (0.78, 0.655), (0.93, 0.56), (1.0, 0.47))
 _BROW_HALF_WIDTH = ((0.0, 0.0), (0.15, 0.0), (0.20, 0.055), (0.40, 0.065), (0.65, 0.05), (0.93, 0.012), (1.0, 0.0))
 # Lips hang below the middle: height + 60 mm is what the curves hold
 _LIP_TOP = ((0.0, 0.405), (0.10, 0.425), (0.27, 0.365), (0.385, 0.245), (0.42, 0.0), (1.0, 0.0))
