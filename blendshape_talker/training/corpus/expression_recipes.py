@@ -29,23 +29,26 @@ LIBRARY: dict[str, Expression] = {
         onset=0.4, offset=0.6, accent={"browInnerUp": 0.25, "browOuterUp": 0.2, "mouthSmile": 0.1},
     ),
     "sad": Expression(  # AU 1 + 4 + 15 + 17, lids heavy
-        {"browInnerUp": 1.2, "browDown": 0.45, "mouthFrown": 1.1, "mouthShrugLower": 0.3, "eyeBlink": 0.27,
+        {"browInnerUp": 1.3, "browDown": 0.6, "mouthFrown": 1.1, "mouthShrugLower": 0.35, "eyeBlink": 0.27,
          "cheekSquint": 0.15, "mouthRollLower": 0.1},
         onset=0.6, offset=0.6, accent={"mouthShrugLower": 0.2, "eyeBlink": 0.08}, blinks=(2.5, 6.0),
     ),
-    "angry": Expression(  # AU 4 + 5 + 7 + 23 + 24, nose wrinkled
-        {"browDown": 1.3, "eyeWide": 0.4, "eyeSquint": 0.65, "noseSneer": 0.55, "mouthPress": 0.6, "mouthFrown": 0.6,
-         "jawForward": 0.12, "mouthRollUpper": 0.15},
+    # AU 4 + 5 + 7 + 9 + 10 + 23 + 24. ICT's browDown presses the whole brow down, browOuterUp and the nose give it its
+    # slant back. Hardly an AU 15: corners drawn down turn a scowl into worry as soon as the mouth opens
+    "angry": Expression(
+        {"browDown": 1.3, "browOuterUp": 0.15, "eyeWide": 0.45, "eyeSquint": 0.75, "cheekSquint": 0.3,
+         "noseSneer": 0.75, "mouthUpperUp": 0.2, "mouthPress": 0.65, "mouthFrown": 0.25, "mouthRollLower": 0.2,
+         "jawForward": 0.3},
         onset=0.3, offset=0.5, accent={"noseSneer": 0.2, "mouthPress": 0.2}, blinks=(3.0, 6.0),
     ),
     "afraid": Expression(  # AU 1 + 2 + 4 + 5 + 20 + 26
-        {"browInnerUp": 1.0, "browOuterUp": 0.45, "browDown": 0.45, "eyeWide": 1.0, "mouthStretch": 0.95,
+        {"browInnerUp": 1.3, "browOuterUp": 0.6, "browDown": 0.45, "eyeWide": 1.15, "mouthStretch": 1.0,
          "mouthFrown": 0.35, "mouthLowerDown": 0.3, "jawOpen": 0.18},
         onset=0.3, offset=0.5, accent={"mouthStretch": 0.15, "browOuterUp": 0.15}, blinks=(2.0, 4.5),
     ),
-    "disgusted": Expression(  # AU 9 + 10 + 4 + 17
-        {"noseSneer": 0.95, "mouthUpperUp": 0.5, "browDown": 0.65, "cheekSquint": 0.55, "eyeSquint": 0.45,
-         "mouthFrown": 0.55, "mouthShrugLower": 0.25, "mouthLowerDown": 0.15},
+    "disgusted": Expression(  # AU 9 + 10 + 15 + 16 + 17, the brows drawn down by the nose
+        {"noseSneer": 1.15, "mouthUpperUp": 0.55, "browDown": 0.6, "cheekSquint": 0.7, "eyeSquint": 0.6,
+         "mouthFrown": 0.6, "mouthShrugLower": 0.25, "mouthLowerDown": 0.2},
         onset=0.4, offset=0.5, accent={"mouthUpperUp": 0.15, "browDown": 0.2},
     ),
     "surprised": Expression(  # AU 1 + 2 + 5 + 26
@@ -53,8 +56,9 @@ LIBRARY: dict[str, Expression] = {
         onset=0.22, offset=0.5, accent={"eyeWide": 0.1, "browOuterUp": 0.1}, blinks=(2.5, 6.0),
     ),
     "contemptuous": Expression(  # unilateral AU 12 + 14, the other brow up
-        {"mouthSmile_L": 0.55, "mouthDimple_L": 0.9, "cheekSquint_L": 0.45, "mouthUpperUp_L": 0.2, "mouthPress_R": 0.3,
-         "mouthLeft": 0.15, "browOuterUp_R": 0.6, "browDown_L": 0.55, "eyeSquint": 0.4, "eyeBlink": 0.12},
+        {"mouthSmile_L": 0.2, "mouthDimple_L": 1.1, "cheekSquint_L": 0.4, "mouthUpperUp_L": 0.35, "mouthPress_R": 0.3,
+         "mouthFrown_R": 0.3, "mouthLeft": 0.2, "noseSneer_L": 0.2, "browOuterUp_R": 0.5, "browDown_L": 0.6,
+         "eyeSquint": 0.35, "eyeBlink": 0.22},
         onset=0.45, offset=0.6, accent={"mouthDimple_L": 0.1, "browOuterUp_R": 0.2},
     ),
     "pleased": Expression(
@@ -67,7 +71,8 @@ LIBRARY: dict[str, Expression] = {
         onset=0.28, offset=0.5, accent={"browOuterUp": 0.15, "jawOpen": 0.05},
     ),
     "irritated": Expression(
-        {"browDown": 0.6, "eyeSquint": 0.5, "mouthPress": 0.5, "noseSneer": 0.2, "mouthDimple": 0.25},
+        {"browDown": 0.8, "browOuterUp": 0.15, "eyeSquint": 0.55, "mouthPress": 0.5, "noseSneer": 0.25,
+         "mouthDimple": 0.25},
         onset=0.35, offset=0.5, accent={"noseSneer": 0.2, "mouthPress": 0.2},
     ),
     "moody": Expression(
@@ -109,8 +114,8 @@ LIBRARY: dict[str, Expression] = {
         onset=0.6, offset=0.6, accent={"browOuterUp": 0.25, "eyeBlink": 0.12}, blinks=(2.0, 5.0),
     ),
     "determined": Expression(
-        {"browDown": 0.7, "eyeSquint": 0.3, "eyeWide": 0.15, "mouthPress": 0.75, "mouthShrugLower": 0.35,
-         "jawForward": 0.15},
+        {"browDown": 0.95, "browOuterUp": 0.2, "eyeSquint": 0.35, "eyeWide": 0.15, "mouthPress": 0.75,
+         "mouthShrugLower": 0.35, "jawForward": 0.15},
         onset=0.35, offset=0.5, accent={"browDown": 0.2, "mouthPress": 0.15}, blinks=(3.0, 6.0),
     ),
     "confused": Expression(
