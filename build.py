@@ -72,8 +72,10 @@ def main(argv: list[str] | None = None) -> int:
     package = tasks.add_parser("package", parents=[shared], help="build the extension's zip into dist/")
     package.add_argument("--platform", choices=sorted(PLATFORMS), help="(this machine's)")
     package.add_argument("--no-wheels", action="store_true", help="for a Blender whose Python has torch and soundfile")
+    fuzz = tasks.add_parser("fuzz", parents=[shared], help="let every reader meet 10,000 damaged and hostile files")
+    fuzz.epilog = "Further arguments go to tests/fuzz.py: --count, --seed, --workers."
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.task != "test":
+    if rest and arguments.task not in ("test", "fuzz"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         if sys.version_info[:2] != (3, 11):
@@ -83,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
             return demo()
         if arguments.task == "test":
             return run_tests(rest)
+        if arguments.task == "fuzz":
+            return subprocess.run([python_of(ENVIRONMENT), "tests/fuzz.py", *rest], cwd=ROOT).returncode
         if arguments.task == "package":
             target = None if arguments.no_wheels else arguments.platform or host_platform()
             say(f"the extension is {build_extension(target, ROOT / 'dist')}")

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from . import pipeline
 from .console import Progress
 from .errors import Cancelled, TalkerError
-from .expression import cues
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,8 +41,6 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", help="recording: wav, flac, ogg or mp3, 0.2 s to hours")
     parser.add_argument("--emotion", default="neutral", metavar="NAME", help=f"one of {', '.join(pipeline.emotions())}")
     parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
-    cues_help = "emotions over time: CSV (start,end,emotion,…) or an SRT or VTT transcript with [angry], (angry 0.7)"
-    parser.add_argument("--cues", metavar="F", help=cues_help)
     parser.add_argument("--device", choices=pipeline.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
@@ -58,20 +55,12 @@ def _add_animate(commands) -> None:
     parser.set_defaults(run=_animate)
 
 
-def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
-    """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance that cannot be."""
-    names = pipeline.emotions()
-    listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed)
-    return listed
-
-
-def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress) -> pipeline.Animation:
+def _perform(arguments: argparse.Namespace, progress: Progress) -> pipeline.Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
-        blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
+        blinks=arguments.blinks, seed=arguments.seed, progress=progress,
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -80,8 +69,8 @@ def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progr
 
 
 def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
-    listed = _checked_cues(arguments)
-    animation = _perform(arguments, listed, progress)
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    animation = _perform(arguments, progress)
     path = animation.save(arguments.out, displacements=arguments.displacements)
     progress.close()
     print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
@@ -99,13 +88,13 @@ def _add_bake(commands) -> None:
 
 
 def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
-    listed = _checked_cues(arguments)
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
     with _needing_blender("bake"):
         from .blender import batch
     written = batch.bake_to_files(
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
-        exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
+        exports=arguments.export, preview=arguments.preview, progress=progress, notify=_notifier(progress),
     )  # fmt: skip
     progress.close()
     for path in written:
@@ -165,10 +154,10 @@ def _add_flame(commands) -> None:
 def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
     from .face import flame, flame_model
 
-    listed = _checked_cues(arguments)
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
     progress(0.0, "reading the model")
     model = flame_model.load_flame_model(arguments.model)
-    animation = _perform(arguments, listed, progress)
+    animation = _perform(arguments, progress)
     fitter = flame_model.FlameFitter(model, flame.load_head().face)
     progress(1.0, "fitting FLAME's parameters")
     started = time.perf_counter()

@@ -26,13 +26,13 @@ def check_input(path: PathLike, what: str) -> None:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise TalkerError(f"{path}: is a folder; choose {what} in it")
+            raise TalkerError(f"{path}: cannot be read, it is a folder; choose {what} in it")
         if not stat.S_ISREG(mode):
             raise TalkerError(f"{path}: is a device or a pipe, no file; choose {what}")
         with open(path, "rb"):
             pass
     except (FileNotFoundError, NotADirectoryError):
-        raise TalkerError(f"{path}: no such file; choose {what} that exists") from None
+        raise TalkerError(f"{path}: file not found; choose {what}") from None
     except (OSError, ValueError) as error:  # ValueError: a null character
         raise TalkerError(
             f"{path}: cannot be read ({_reason(error)}); check its permissions or choose another"

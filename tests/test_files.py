@@ -26,11 +26,11 @@ def test_inputs_that_are_no_ordinary_file(tmp_path, source):
     (tmp_path / "loop").symlink_to("loop")
     check_input(source, "a recording")
     for path, words in (
-        (tmp_path, "is a folder; choose a recording in it"),
+        (tmp_path, "it is a folder; choose a recording in it"),
         (tmp_path / "pipe", "device or a pipe"),
         ("/dev/zero", "device or a pipe"),
-        (tmp_path / "none.wav", "no such file; choose a recording"),
-        (source / "none.wav", "no such file"),
+        (tmp_path / "none.wav", "file not found; choose a recording"),
+        (source / "none.wav", "file not found"),
         (tmp_path / "loop", "cannot be read"),
         (tmp_path / ("x" * 300), "cannot be read"),
     ):

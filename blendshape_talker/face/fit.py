@@ -21,6 +21,7 @@ _SNAP_DEGREES = 6.0  # what the shape of a face alone can turn a fit; below it t
 _SAME_ORDER_MM = 30.0  # root mean square; extreme identities reach 24, the first wrong orders 45
 _SAME_SHAPE_MM = 10.0  # distance to the nearest canonical vertex, whatever the order
 _EXACT_MM = 0.5
+_LEAST_EXTENT = 1e-9  # in the mesh's unit: what is squared must not vanish
 _OTHER_COUNTS = {
     3931: "the eyeballs are missing; export the whole head",
     10475: "it is an SMPL-X body; export FLAME's head",
@@ -70,7 +71,7 @@ def fit_to_canonical(vertices: np.ndarray) -> MeshFit:
     vertices = np.asarray(vertices, np.float64)
     if vertices.ndim != 2 or vertices.shape[1] != 3 or not np.isfinite(vertices).all():
         raise TalkerError("the mesh's vertices are no list of finite x, y, z; choose another mesh")
-    if not len(vertices) or np.ptp(vertices, axis=0).max() <= 0:
+    if not len(vertices) or np.ptp(vertices, axis=0).max() < _LEAST_EXTENT:
         raise TalkerError("the mesh has no extent: all its vertices lie in one place; choose another mesh")
     if len(vertices) != VERTEX_COUNT:
         return _split(vertices)

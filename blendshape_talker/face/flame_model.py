@@ -27,6 +27,7 @@ _SHAPE_COUNT = 300  # FLAME 2017-2023: 300 identity directions, then 100 of expr
 _JAW = 2  # joints: root, neck, jaw, left eye, right eye
 _RIDGE = 1e-4  # of each coefficient's own effect: keeps near-equal directions from fighting each other
 _CORRECTIONS = 4
+_LARGEST = 1e6  # metres; also refuses what is no number
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
         pose = np.asarray(content["posedirs"], float)
         regressor = np.asarray(content["J_regressor"], float)
         weights = np.asarray(content["weights"], float)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        what = " ".join(str(error).split())[:120]
         raise TalkerError(
-            f"{path}: not a FLAME model ({error} is missing or no array); name FLAME's generic_model file"
+            f"{path}: not a FLAME model ({what} is missing or no array); name FLAME's generic_model file"
         ) from error
     pose = pose.reshape(VERTEX_COUNT, 3, -1) if pose.size % (3 * VERTEX_COUNT) == 0 else pose
     fits = (
@@ -120,6 +122,8 @@ def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
             f"{path}: not FLAME's head model (v_template {template.shape}, shapedirs {directions.shape}, "
             f"posedirs {pose.shape}); name FLAME's generic_model file"
         )
+    if not all(np.abs(part).max() < _LARGEST for part in (template, directions, pose, regressor, weights)):
+        raise TalkerError(f"{path}: a damaged FLAME model (numbers that are none, or absurd); name another copy of it")
     expression = np.ascontiguousarray(directions[:, :, _SHAPE_COUNT:])
     return FlameModel(
         template=template,

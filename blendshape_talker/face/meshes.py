@@ -1,21 +1,27 @@
 """Mesh files by a parser of our own, which keeps the vertex order."""
 
 import os
-import zipfile
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import TalkerError
+from ..files import check_input
 from . import safe_pickle
 from .fit import MeshFit, fit_to_canonical, similarity, transform_deltas
+from .npz import read_npz
 from .ply import read_ply
 
 __all__ = ["Mesh", "MeshFit", "fit_to_canonical", "read_mesh", "similarity", "transform_deltas"]
 
 _VERTEX_NAMES = ("v_template", "vertices", "v", "verts")
 _FACE_NAMES = ("f", "faces", "triangles")
+_LARGEST_FILE = 32 << 20  # a FLAME head takes one MB as text
+_MOST_VERTICES, _MOST_TRIANGLES = 100_000, 200_000  # FLAME: 5,023 and 9,976, a few times that when split
+_FARTHEST = 1e9  # in the file's unit: what a fit squares must stay finite
+_OBJ_LINE = re.compile(rb"^[ \t]*([vf])[ \t]+([^\r\n#]*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,19 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise TalkerError(f"{file}: meshes come as .obj, .ply, .npz or FLAME's .pkl; export or choose one of these")
+    check_input(file, "a mesh")
+    kind = file.suffix.lower()
+    if kind in (".obj", ".ply") and file.stat().st_size > _LARGEST_FILE:
+        raise TalkerError(f"{file}: {file.stat().st_size >> 20} MB are no FLAME head; export the head alone")
     try:
-        vertices, faces = reader(file)
-    except FileNotFoundError:
-        raise TalkerError(f"{file}: file not found; check the path") from None
+        with np.errstate(all="ignore"):  # absurd numbers are counted below
+            vertices, faces = reader(file)
+            return _checked(file, vertices, faces)
     except (OSError, MemoryError) as error:
-        raise TalkerError(f"{file}: cannot be read ({error}); check the file") from None
-    except (ValueError, IndexError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TalkerError(f"{file}: cannot be read ({error or 'not enough memory'}); check the file") from None
+    except (ValueError, IndexError, KeyError, EOFError, OverflowError, TypeError) as error:
         what = " ".join(str(error).split()) or type(error).__name__
-        kind = file.suffix.lower()
         raise TalkerError(f"{file}: damaged or not a {kind} mesh ({what[:120]}); export it again") from None
-    return _checked(file, vertices, faces)
 
 
 def _checked(file: Path, vertices: np.ndarray, faces: np.ndarray) -> Mesh:
@@ -55,10 +63,15 @@ def _checked(file: Path, vertices: np.ndarray, faces: np.ndarray) -> Mesh:
         raise TalkerError(f"{file}: its vertices are no list of x, y, z; export it again")
     if not len(vertices):
         raise TalkerError(f"{file}: has no vertices; choose a mesh")
+    if len(vertices) > _MOST_VERTICES:
+        raise TalkerError(f"{file}: has {len(vertices)} vertices, FLAME's head has 5023; choose a FLAME mesh")
     vertices = vertices.astype(np.float64)
     bad = int((~np.isfinite(vertices)).any(1).sum())
     if bad:
         raise TalkerError(f"{file}: {bad} of {len(vertices)} vertices are NaN or infinite; export it again")
+    far = int((np.abs(vertices) > _FARTHEST).any(1).sum())
+    if far:
+        raise TalkerError(f"{file}: {far} of {len(vertices)} vertices lie absurdly far away; export it again")
     faces = np.asarray(faces)
     if faces.size == 0:
         faces = np.zeros((0, 3), np.int32)
@@ -78,29 +91,30 @@ def _read_obj(file: Path) -> tuple[np.ndarray, np.ndarray]:
     content = file.read_bytes()
     if b"\0" in content:
         raise ValueError("it is binary")
-    for number, line in enumerate(content.replace(b"\\\n", b" ").decode("latin1").splitlines(), 1):
-        words = line.split("#", 1)[0].split()
-        if not words:
-            continue
+    joined = content.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
+    for found in _OBJ_LINE.finditer(joined):
+        words = found[2].split()
         try:
-            if words[0] == "v":
-                vertices.append([float(word) for word in words[1:4]])
+            if found[1] == b"v":
+                vertices.append([float(word) for word in words[:3]])
                 if len(vertices[-1]) != 3:
                     raise ValueError("a vertex without x, y, z")
-            elif words[0] == "f":
-                corners = [int(word.split("/", 1)[0]) for word in words[1:]]
+            else:
+                corners = [int(word.split(b"/", 1)[0]) for word in words]
                 corners = [corner - 1 if corner > 0 else len(vertices) + corner for corner in corners]
                 if len(corners) < 3:
                     raise ValueError("a face with fewer than three corners")
                 triangles += [(corners[0], corners[k], corners[k + 1]) for k in range(1, len(corners) - 1)]
         except ValueError as error:
+            number = 1 + joined.count(b"\n", 0, found.start())
             raise ValueError(f"line {number}: {error}") from None
+        if len(vertices) > _MOST_VERTICES or len(triangles) > _MOST_TRIANGLES:
+            raise ValueError(f"more than {_MOST_VERTICES} vertices or {_MOST_TRIANGLES} triangles, FLAME has 5023")
     return np.array(vertices, float).reshape(-1, 3), np.array(triangles, np.int64).reshape(-1, 3)
 
 
 def _read_npz(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    with np.load(file, allow_pickle=False) as archive:
-        return _parts(file, {name: archive[name] for name in archive.files if name in _VERTEX_NAMES + _FACE_NAMES})
+    return _parts(file, read_npz(file, _VERTEX_NAMES + _FACE_NAMES))
 
 
 def _read_pickle(file: Path) -> tuple[np.ndarray, np.ndarray]:

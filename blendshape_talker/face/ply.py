@@ -1,6 +1,8 @@
 """The Stanford PLY format: ascii, binary little- and big-endian, any scalar types, other elements skipped."""
 
+import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ _TYPES = {
     **{name: "f4" for name in ("float", "float32")},
     **{name: "f8" for name in ("double", "float64")},
 }
+_LINE = re.compile(rb"[^\s][^\r\n]*")
 _ENCODINGS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+_MOST_ROWS, _MOST_PROPERTIES = 200_000, 1000  # of an element; FLAME has 5,023 vertices and 9,976 faces
 _FACE_LISTS = ("vertex_indices", "vertex_index")
 
 
@@ -78,21 +82,29 @@ def _header(content: bytes) -> tuple[str, list[_Element], int]:
             raise ValueError(f"header line {line.strip()[:60]!r}")
     if order is None:
         raise ValueError("its header names no known format")
-    if any(element.count < 0 for element in elements):
-        raise ValueError("its header counts below zero")
+    for element in elements:
+        if element.count < 0:
+            raise ValueError("its header counts below zero")
+        if len(element.properties) > _MOST_PROPERTIES:
+            raise ValueError(f"its {element.name[:40]} have {len(element.properties)} properties")
     return order, elements, after + 1
+
+
+def _check_rows(element: _Element) -> None:
+    """Before rows are read one by one."""
+    if element.count > _MOST_ROWS:
+        raise ValueError(f"it has {element.count} {element.name[:40]} elements, FLAME's head has 9976 at most")
 
 
 class _Ascii:
     def __init__(self, content: bytes):
-        self.lines = [line for line in content.decode("latin1").splitlines() if line.strip()]
-        self.at = 0
+        self._lines = _LINE.finditer(content)
 
     def element(self, element: _Element) -> dict[str, Any]:
-        lines = self.lines[self.at : self.at + element.count]
-        if len(lines) < element.count:
-            raise ValueError(f"it is cut short: {len(lines)} of {element.count} {element.name} lines")
-        self.at += element.count
+        lines = [found[0].decode("latin1") for found in islice(self._lines, min(element.count, _MOST_ROWS))]
+        if len(lines) < min(element.count, _MOST_ROWS):
+            raise ValueError(f"it is cut short: {len(lines)} of {element.count:.15g} {element.name[:40]} lines")
+        _check_rows(element)
         columns: dict[str, list] = {part.name: [] for part in element.properties}
         for line in lines:
             words = line.split()
@@ -122,7 +134,7 @@ class _Binary:
     def _rows(self, fields: list[tuple], element: _Element) -> np.ndarray:
         kind = np.dtype(fields)
         if element.count * kind.itemsize > len(self.content) - self.at:
-            raise ValueError(f"it is cut short: no room for {element.count} {element.name} elements")
+            raise ValueError(f"it is cut short: no room for {element.count:.15g} {element.name[:40]} elements")
         rows = np.frombuffer(self.content, kind, element.count, self.at)
         self.at += element.count * kind.itemsize
         return rows
@@ -146,6 +158,9 @@ class _Binary:
         return {part.name: rows[part.name] for part in element.properties}
 
     def _slow_rows(self, element: _Element) -> dict[str, Any]:
+        if element.count > len(self.content) - self.at:  # a row takes a byte at least
+            raise ValueError(f"it is cut short: no room for {element.count:.15g} {element.name[:40]} elements")
+        _check_rows(element)
         columns: dict[str, list] = {part.name: [] for part in element.properties}
         for _ in range(element.count):
             for part in element.properties:
@@ -157,7 +172,7 @@ class _Binary:
     def _values(self, kind: str, length: int, element: _Element) -> np.ndarray:
         size = length * np.dtype(kind).itemsize
         if length < 0 or self.at + size > len(self.content):
-            raise ValueError(f"it is cut short: no room for {element.count} {element.name} elements")
+            raise ValueError(f"it is cut short: no room for {element.count:.15g} {element.name[:40]} elements")
         self.at += size
         return np.frombuffer(self.content, self.order + kind, length, self.at - size)
 

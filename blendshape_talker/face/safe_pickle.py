@@ -3,19 +3,25 @@
 A pickle may name any importable function and have it called. Here every name that may occur is in one list, and each
 stands for an inert class of ours that keeps what the file says; arrays are then built by hand from checked bytes.
 Everything else is refused. Protocols 0 to 5, written by Python 2 or 3.
+
+A pickle may also be small and unpack to more than the memory holds. So all that is made together may be a few times
+the file's own size, shared parts counted as often as they would be met.
 """
 
 import math
 import os
 import pickle
-import zipfile
 from typing import Any
 
 import numpy as np
 
 from ..errors import TalkerError
+from ..files import check_input
+from .npz import read_npz
+from .pickle_machine import PickleMachine, refused
 
-MAX_ELEMENTS = 2**31  # more than any file of ours; a hostile size must not fill the memory
+_FREE_BYTES, _BYTES_A_BYTE = 16 << 20, 6  # what arrays and strings of a file may come to in memory
+_FREE_PARTS, _PARTS_A_BYTE = 100_000, 4  # and how many values its lists and tables may hold, met one by one
 _HINT = "use a file from the model's or data set's own site"
 
 
@@ -23,7 +29,21 @@ class _Fixed(type):
     """Metaclass of all stand-ins: a pickle must not be able to change them (its BUILD may set attributes)."""
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        raise pickle.UnpicklingError("refused: changes a class")
+        raise refused("changes a class")
+
+
+class _Budget:
+    """What a file may still come to; its size decides."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = _FREE_BYTES + _BYTES_A_BYTE * size
+        self.parts = _FREE_PARTS + _PARTS_A_BYTE * size
+
+    def spend(self, count: int) -> None:
+        """Memory about to be taken; UnpicklingError when it is more than a file of that size has reason for."""
+        if not 0 <= count <= self.bytes:
+            raise refused("unpacks to far more than the file holds")
+        self.bytes -= count
 
 
 class _Kept(metaclass=_Fixed):
@@ -61,12 +81,13 @@ class _Dtype(metaclass=_Fixed):
     def __setstate__(self, state: Any) -> None:
         self.__dict__["order"] = state[1]
         if any(part is not None for part in state[2:5]):
-            raise pickle.UnpicklingError("refused: structured array")
+            raise refused("structured array")
 
     def numpy(self) -> np.dtype:
         spec = self.spec if isinstance(self.spec, str) else ""
-        if spec[:1] not in "biufcSUO" or not spec[1:].isdigit() or self.order not in ("<", ">", "=", "|"):
-            raise pickle.UnpicklingError(f"refused: data type {spec!r}")
+        known = spec[:1] in tuple("biufcSUO") and spec[1:].isdecimal() and len(spec) < 6  # text of 9,999 letters
+        if not known or self.order not in ("<", ">", "=", "|"):
+            raise refused(f"data type {spec[:20]!r}")
         return np.dtype(self.order + spec if spec[0] in "biufcU" else spec)
 
 
@@ -79,7 +100,7 @@ class _Reconstructor(metaclass=_Fixed):
 
     def __new__(cls, made: type, *_arguments: Any) -> Any:
         if made not in (_Chumpy, _Columns, _Rows):
-            raise pickle.UnpicklingError("refused: reconstructs another class")
+            raise refused("reconstructs another class")
         return made()
 
 
@@ -88,7 +109,7 @@ class _Reconstruct(metaclass=_Fixed):
 
     def __new__(cls, made: type, *_arguments: Any) -> Any:
         if made is not _Array:
-            raise pickle.UnpicklingError("refused: reconstructs another class")
+            raise refused("reconstructs another class")
         return _Array()
 
 
@@ -96,7 +117,7 @@ class _Scalar(metaclass=_Fixed):
     """``numpy.core.multiarray.scalar(dtype, bytes)``."""
 
     def __new__(cls, kind: _Dtype, content: Any = b"") -> Any:
-        return _from_bytes(content, kind, ()).item()
+        return _from_bytes(content, kind, (), "C", _Budget(0)).item()
 
 
 class _FromBuffer(metaclass=_Fixed):
@@ -104,8 +125,19 @@ class _FromBuffer(metaclass=_Fixed):
 
     def __new__(cls, content: Any, kind: _Dtype, shape: Any, order: str) -> Any:
         array = _Array()
-        array.__setstate__((1, shape, kind, order == "F", bytes(content)))
+        array.__setstate__((1, shape, kind, order == "F", content))
         return array
+
+
+class _Text(metaclass=_Fixed):
+    """Bytes that a file holds as text; encoded when they are wanted, so that naming them often costs nothing."""
+
+    def __init__(self, text: Any) -> None:
+        self.text = text
+
+    def encoded(self, budget: _Budget) -> bytes:
+        budget.spend(len(self.text))
+        return self.text.encode("latin1")
 
 
 class _Encode(metaclass=_Fixed):
@@ -113,8 +145,8 @@ class _Encode(metaclass=_Fixed):
 
     def __new__(cls, text: str, encoding: str = "latin1") -> Any:
         if encoding not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError("refused: encoding")
-        return text.encode("latin1")
+            raise refused("encoding")
+        return _Text(text)
 
 
 class _NoBytes(metaclass=_Fixed):
@@ -127,8 +159,8 @@ class _NoBytes(metaclass=_Fixed):
 class _Set(metaclass=_Fixed):
     """``set(items)``: chumpy keeps one beside its array; nobody looks into it."""
 
-    def __new__(cls, items: Any = ()) -> Any:
-        return list(items)
+    def __new__(cls, _items: Any = ()) -> Any:
+        return []
 
 
 _ALLOWED: dict[tuple[str, str], type] = {
@@ -160,27 +192,18 @@ _ALLOWED: dict[tuple[str, str], type] = {
 }
 
 
-class _Reader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> type:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"refused: it names {module}.{name}") from None
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError("refused: persistent id")
-
-
 def load_plain(path: str | os.PathLike[str]) -> Any:
     """Dicts, lists, strings, numbers and numpy arrays from a pickle (VOCASET's latin1 pickles among them).
 
-    :class:`TalkerError` with one line when the file is missing, damaged, or names anything else.
+    :class:`TalkerError` with one line when the file is missing, damaged, names anything else, or would unpack to far
+    more than its size.
     """
+    check_input(path, "a pickle")
     try:
         with open(path, "rb") as stream:
-            return _plain(_Reader(stream, fix_imports=False, encoding="latin1").load())
-    except FileNotFoundError:
-        raise TalkerError(f"{path}: file not found; check the path") from None
+            size = os.fstat(stream.fileno()).st_size
+            value = PickleMachine(stream, size, _ALLOWED, (_Kept, _Dtype)).run()
+        return _Plain(size).of(value)
     except OSError as error:
         raise TalkerError(f"{path}: cannot be read ({error.strerror or error}); check the path") from None
     except pickle.UnpicklingError as error:
@@ -195,11 +218,11 @@ def load_flame(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Pickles of 2017 to 2023 (they may hold chumpy and scipy objects) or .npz.
     """
+    check_input(path, "FLAME's generic_model file")
     if _begins_with(path, b"PK"):
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                content: Any = {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            content: Any = read_npz(path)
+        except (OSError, ValueError) as error:
             raise TalkerError(f"{path}: not a readable .npz file ({_line(error)}); {_HINT}") from None
     else:
         content = load_plain(path)
@@ -216,59 +239,108 @@ def _begins_with(path: str | os.PathLike[str], mark: bytes) -> bool:
         return False  # the reader that comes next says what is wrong
 
 
-def _plain(value: Any) -> Any:
-    """``value`` with our stand-ins replaced by arrays, dense ones."""
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, tuple):
-        return tuple(_plain(part) for part in value)
-    if isinstance(value, _Array):
-        return _array(value)
-    if isinstance(value, _Chumpy):
-        return np.asarray(_plain(value.state["x"]))
-    if isinstance(value, _Columns | _Rows):
-        return _dense(value)
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        return value
-    raise pickle.UnpicklingError(f"refused: holds a {type(value).__name__.strip('_')}")
+class _Plain:
+    """Replaces our stand-ins by arrays, dense ones, within what a file of ``size`` bytes may come to."""
+
+    def __init__(self, size: int) -> None:
+        self._budget = _Budget(size)
+        self._done: dict[int, tuple[Any, int] | None] = {}  # None while it is being made: a ring
+
+    def of(self, value: Any) -> Any:
+        return self._counted(value)[0]
+
+    def _counted(self, value: Any) -> tuple[Any, int]:
+        """The plain value and how many values one would meet in it, shared ones each time."""
+        if value is None or type(value) in (bool, int, float, complex):
+            return value, 1
+        if type(value) in (str, bytes):
+            return value, 1 + len(value) // 8
+        if id(value) in self._done:
+            done = self._done[id(value)]
+            if done is None:
+                raise refused("holds itself")
+            return done
+        self._done[id(value)] = None
+        made = self._made(value)
+        if made[1] > self._budget.parts:
+            raise refused("its shared parts unpack to far more than the file holds")
+        self._done[id(value)] = made
+        return made
+
+    def _made(self, value: Any) -> tuple[Any, int]:
+        if isinstance(value, dict):
+            parts = {key: self._counted(part) for key, part in value.items()}
+            return {key: part for key, (part, _) in parts.items()}, 1 + sum(count for _, count in parts.values())
+        if isinstance(value, list | tuple):
+            items = [self._counted(part) for part in value]
+            return type(value)(part for part, _ in items), 1 + sum(count for _, count in items)
+        if isinstance(value, _Text):
+            content = value.encoded(self._budget)
+            return content, 1 + len(content) // 8
+        if isinstance(value, _Array):
+            return self._array(value)
+        if isinstance(value, _Chumpy):
+            inner, count = self._counted(value.state["x"])
+            return np.asarray(inner), count
+        if isinstance(value, _Columns | _Rows):
+            dense = self._dense(value)
+            return dense, dense.size
+        raise refused(f"holds a {type(value).__name__.strip('_')}")
+
+    def _array(self, kept: _Array) -> tuple[np.ndarray, int]:
+        _version, shape, kind, column_order, content = kept.state
+        if not isinstance(kind, _Dtype):
+            raise refused("array without a type")
+        order = "F" if column_order else "C"
+        if kind.numpy().hasobject:
+            items, count = self._counted(content)
+            array = np.empty(len(items), object)
+            for place, part in enumerate(items):
+                array[place] = part
+            return array.reshape(shape, order=order), count
+        array = _from_bytes(content, kind, shape, order, self._budget)
+        return array, 1 + array.size
+
+    def _dense(self, kept: _Columns | _Rows) -> np.ndarray:
+        state = {name: self.of(part) for name, part in kept.state.items()}
+        shape = tuple(int(length) for length in state["_shape" if "_shape" in state else "shape"])
+        starts, others, values = (np.asarray(state[name]) for name in ("indptr", "indices", "data"))
+        lines, across = shape[::-1] if isinstance(kept, _Columns) else shape
+        if not 0 <= lines * across * values.dtype.itemsize <= self._budget.bytes or lines < 0:
+            raise refused("a sparse matrix of absurd size")
+        fits = (
+            all(part.ndim == 1 for part in (starts, others, values))
+            and starts.dtype.kind in "iu"
+            and others.dtype.kind in "iu"
+            and values.dtype.kind in "biufc"
+            and len(starts) == lines + 1
+            and len(others) == len(values) == starts[-1]
+            and starts[0] == 0
+            and bool((np.diff(starts.astype(np.int64)) >= 0).all())
+            and (not len(others) or (others.min() >= 0 and others.max() < across))
+        )
+        if not fits:
+            raise refused("a sparse matrix whose pointers lie outside it")
+        self._budget.spend(lines * across * values.dtype.itemsize)
+        dense = np.zeros((lines, across), values.dtype)
+        np.add.at(dense, (np.repeat(np.arange(lines), np.diff(starts.astype(np.int64))), others), values)
+        return np.ascontiguousarray(dense.T) if isinstance(kept, _Columns) else dense
 
 
-def _array(kept: _Array) -> np.ndarray:
-    _version, shape, kind, column_order, content = kept.state
-    if not isinstance(kind, _Dtype):
-        raise pickle.UnpicklingError("refused: array without a type")
-    if kind.numpy().hasobject:
-        array = np.empty(len(content), object)
-        array[:] = [_plain(part) for part in content]
-        return array.reshape(shape, order="F" if column_order else "C")
-    return _from_bytes(content, kind, shape, "F" if column_order else "C")
-
-
-def _from_bytes(content: Any, kind: _Dtype, shape: Any, order: Any = "C") -> np.ndarray:
+def _from_bytes(content: Any, kind: Any, shape: Any, order: Any, budget: _Budget) -> np.ndarray:
     if not isinstance(kind, _Dtype) or kind.numpy().hasobject:
-        raise pickle.UnpicklingError("refused: array of objects in bytes")
-    raw = content.encode("latin1") if isinstance(content, str) else bytes(content)
+        raise refused("array of objects in bytes")
+    if isinstance(content, _Text):
+        content = content.text
+    if not isinstance(content, str | bytes) or type(shape) is not tuple:
+        raise refused("an array without bytes")
     elements = math.prod(shape)
-    if not 0 <= elements <= MAX_ELEMENTS or elements * kind.numpy().itemsize != len(raw):
+    if elements < 0 or elements * kind.numpy().itemsize != len(content):
         raise pickle.UnpicklingError("an array's size does not fit its shape")
+    budget.spend(2 * len(content))
+    raw = content.encode("latin1") if isinstance(content, str) else content
     array = np.frombuffer(raw, kind.numpy(), elements) if elements else np.zeros(0, kind.numpy())
     return array.astype(kind.numpy().newbyteorder("=")).reshape(shape, order=order)  # own, writable memory
-
-
-def _dense(kept: _Columns | _Rows) -> np.ndarray:
-    state = {name: _plain(part) for name, part in kept.state.items()}
-    shape = tuple(int(length) for length in state["_shape" if "_shape" in state else "shape"])
-    starts, others, values = (np.asarray(state[name]) for name in ("indptr", "indices", "data"))
-    rows, columns = shape
-    if not 0 <= rows * columns <= MAX_ELEMENTS // 8:
-        raise pickle.UnpicklingError("a sparse matrix of absurd size")
-    lines = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    dense = np.zeros(shape, values.dtype)
-    place = (others, lines) if isinstance(kept, _Columns) else (lines, others)
-    np.add.at(dense, place, values)
-    return dense
 
 
 def _line(error: Exception) -> str:

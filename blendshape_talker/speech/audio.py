@@ -147,7 +147,11 @@ def _read(path: Path, channel: int | None = None) -> _Reading:
 
     try:
         # bytes: soundfile encodes a str strictly, and a name need not be UTF-8
-        with _quiet_decoder(path), Straight(path if os.name == "nt" else os.fsencode(path)) as sound:
+        with (
+            np.errstate(all="ignore"),
+            _quiet_decoder(path),
+            Straight(path if os.name == "nt" else os.fsencode(path)) as sound,
+        ):
             rate, limit = sound.samplerate, _longest_seconds(path, sound)
             known = sound.frames < _UNKNOWN_FRAMES
             samples = _Samples(int(SAMPLE_RATE * min(sound.frames / rate, limit)), SAMPLE_RATE * limit)

@@ -195,7 +195,7 @@ def write_nan(path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path: None, "no such file"),
+        (lambda path: None, "file not found"),
         (lambda path: path.mkdir(), "folder"),
         (lambda path: path.touch(), "empty"),
         (write_text, "cannot be read as sound"),
