@@ -9,7 +9,7 @@ Progress = Callable[[float, str], None]
 
 # In units of the time that a second of recording takes, of talker benchmark's machine: loading PyTorch and both
 # networks, the first call of each, and the stretch of a recording that is heard in one piece.
-LOADING, FIRST_CALL, PIECE = 30.0, 13.0, 30.0
+LOADING, FIRST_CALL, PIECE = 30.0, 20.0, 30.0
 _TICK_SECONDS = 0.2
 
 
@@ -59,14 +59,14 @@ def rising(progress: Progress) -> Progress:
 
 @contextmanager
 def by_the_clock(progress: Progress, start: float, end: float, seconds: float, message: str) -> Iterator[None]:
-    """Report from ``start`` toward ``end`` while the block runs: half of the way after half of ``seconds``, all of it
+    """Report from ``start`` toward ``end`` while the block runs: two thirds of the way after ``seconds``, all of it
     never. What the block itself reports may lie further on, see :func:`rising`."""
     over, began = threading.Event(), time.perf_counter()
 
     def tick() -> None:
         while not over.wait(_TICK_SECONDS):
             part = (time.perf_counter() - began) / max(seconds, 1e-3)
-            progress(start + (end - start) * part / (1.0 + part**4) ** 0.25, message)
+            progress(start + (end - start) * part / (0.5 + part), message)
 
     progress(start, message)
     thread = threading.Thread(target=tick, name="blendshape-talker-clock", daemon=True)

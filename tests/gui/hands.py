@@ -1,0 +1,217 @@
+"""A pointer and a keyboard in real Blender: finds a button of the sidebar by hovering, presses it, picks from its menu,
+types paths into a file browser. Nothing is set from Python; what happened is only read there.
+
+Needs `bgui` (see panel_in_blender.py). All functions are generators for Blender's event loop: `yield from` them.
+"""
+
+import bgui
+import bpy
+
+STEP = 9  # pixels between two looks at the sidebar; a button is 20 high
+_found: dict[str, tuple[int, int]] = {}
+
+
+def until(happened, seconds, what):
+    """Let Blender run until ``happened()``."""
+    for _ in range(int(seconds / 0.1)):
+        yield 0.1
+        if happened():
+            return
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+def point_at(x, y):
+    bgui.xdo("mousemove", int(x) - 2, int(y), "sleep", 0.05, "mousemove", int(x), int(y))
+    yield 0.2
+
+
+def click(x, y, button=1):
+    bgui.click(int(x), int(y), button)
+    yield 1.6
+
+
+def keys(*names):
+    """Press keys by their X names, one after another."""
+    bgui.xdo("key", "--delay", 150, *names)
+    yield 0.5 + 0.2 * len(names)
+
+
+def text(words):
+    bgui.xdo("type", "--delay", 25, words)
+    yield 0.8 + 0.05 * len(words)
+
+
+def middle_of_view():
+    area = bgui.area()
+    return bgui.screen_xy(area.x + 0.4 * area.width, area.y + 0.5 * area.height)
+
+
+def open_tab(name):
+    """Open the sidebar with N and press its tabs until the one is in front."""
+    yield from point_at(*middle_of_view())
+    if bgui.region("UI").width <= 1:
+        yield from keys("n")
+    for number in range(20):
+        region = bgui.region("UI")
+        if region.active_panel_category == name:
+            return
+        scale = bpy.context.preferences.system.ui_scale
+        yield from click(*bgui.screen_xy(region.x + region.width - 8, region.y + region.height - (20 + 22 * number) * scale))
+    raise AssertionError(f"the sidebar has no tab {name}")
+
+
+def under_the_pointer(kind="UI"):
+    """Names of the button under the pointer: its operator as Python calls it, or its property."""
+    area, window = bgui.area(), bgui.window()
+    manager = bpy.context.window_manager
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=bgui.region(kind)):
+        if bpy.ops.ui.copy_python_command_button.poll():
+            manager.clipboard = ""
+            bpy.ops.ui.copy_python_command_button()
+            return manager.clipboard
+        owned = getattr(bpy.context, "property", None)
+        return f"property {owned[1]}" if owned else ""
+
+
+def matches(name, found):
+    return name in found if "(" in name else found in (f"property {name}", f"bpy.ops.blendshape_talker.{name}()")
+
+
+def find(name, share=0.75):
+    """Place of a button: an operator (``bake``), its call (``export(filename_ext=".fbx"``) or a property (``emotion``).
+
+    Found by hovering down the sidebar at a share of its width, so it works wherever the panel draws it.
+    """
+    if name in _found:
+        yield from point_at(*_found[name])
+        if matches(name, under_the_pointer()):
+            return _found[name]
+    region = bgui.region("UI")
+    for aside in (share, 0.25, 0.5, 0.92):
+        for down in range(4, region.height, STEP):
+            x, y = bgui.screen_xy(region.x + aside * (region.width - 22), region.y + region.height - down)
+            bgui.xdo("mousemove", x, y)
+            yield 0.15
+            if matches(name, under_the_pointer()):
+                x, y = int(x), int(y) + 5  # well inside
+                yield from point_at(x, y)
+                if not matches(name, under_the_pointer()):
+                    y -= 5
+                _found[name] = x, y
+                return x, y
+    bgui.shot(f"without {name}".replace("/", "_"))
+    raise AssertionError(f"the sidebar has no button {name}")
+
+
+def press(name, happened, what="", seconds=6, tries=3):
+    """Click a button of the sidebar until ``happened()``; a click can be lost while Blender redraws."""
+    for remaining in reversed(range(tries)):
+        x, y = yield from find(name)
+        yield from click(x, y)
+        try:
+            yield from until(happened, seconds, what or f"the click on {name}")
+            return
+        except AssertionError:
+            if not remaining:
+                raise
+
+
+def fold(label_below, opened):
+    """Open or close the sub-panel whose header lies ``label_below``: a place; until ``opened()``."""
+    yield from click(*label_below)
+    yield from until(opened, 5, "the sub-panel's turn")
+
+
+def type_into(name, words):
+    """Double-click a number or text field, type, confirm."""
+    x, y = yield from find(name)
+    bgui.xdo("mousemove", x, y, "sleep", 0.3, "click", "--repeat", 2, "--delay", 80, 1)
+    yield 1.0
+    yield from keys("ctrl+a")
+    yield from text(words)
+    yield from keys("Return")
+    yield 0.5
+
+
+def file_browser():
+    return next((area for area in bgui.window().screen.areas if area.type == "FILE_BROWSER"), None)
+
+
+def listed_files():
+    """What the open file browser lists, as far as Blender tells: names of its assets are not told, its count is."""
+    return file_browser().spaces.active
+
+
+def choose_file(path, picture=None):
+    """Go to a file's folder and name it in the open file browser by keyboard, then press its button."""
+    folder, _, name = str(path).rpartition("/")
+    yield from until(lambda: file_browser() is not None, 20, "the file browser")
+    yield 1.5
+    space = file_browser().spaces.active
+    header = next(region for region in file_browser().regions if region.type == "UI")
+    execute = next(region for region in file_browser().regions if region.type == "EXECUTE")
+    folder_field = bgui.screen_xy(header.x + 0.4 * header.width, header.y + 0.5 * header.height)
+    name_field = bgui.screen_xy(execute.x + 0.3 * execute.width, execute.y + 0.5 * execute.height)
+    for place, words, done in (
+        (folder_field, folder + "/", lambda: space.params.directory.decode().rstrip("/") == folder),
+        (name_field, name, lambda: space.params.filename == name),
+    ):
+        for _ in range(3):
+            if done():
+                break
+            bgui.xdo("mousemove", *place, "sleep", 0.3, "click", "--repeat", 2, "--delay", 80, 1)
+            yield 1.0
+            yield from keys("ctrl+a")
+            yield from text(words)
+            yield from keys("Return")
+            yield 1.0
+            if file_browser() is None:
+                return
+        assert done(), f"{words} was typed, {space.params.directory} {space.params.filename} is there"
+    if picture:
+        bgui.shot(picture)
+    button = bgui.screen_xy(execute.x + execute.width - 60, execute.y + 0.5 * execute.height)
+    for _ in range(3):
+        yield from click(*button)
+        if file_browser() is None:
+            break
+        yield 2.0
+    yield from until(lambda: file_browser() is None, 60, "the end of the file browser")
+    yield 1.0
+
+
+def pick_every(name, read, wanted, picture=None):
+    """Pick every item of a menu by the pointer; ``read()`` tells what is chosen. Returns the names that were picked.
+
+    Where Blender draws the items is found by trying: the menu opens at its button, in columns.
+    """
+    scale = bpy.context.preferences.system.ui_scale
+    x, y = yield from find(name)
+    picked, shown = {}, False
+    window = bgui.window()
+    for across in (0, -130 * scale, 130 * scale):
+        idle = 0
+        for step in [*range(0, 24), *range(-1, -24, -1)]:
+            if set(wanted) <= set(picked):
+                return picked
+            here, there = x + across, y + (step * 20 + 12) * scale
+            if not 30 < there < window.height - 10 or any(abs(there - place[1]) < 8 and abs(here - place[0]) < 60 for place in picked.values()):
+                continue
+            before = read()
+            yield from click(x, y)
+            if picture and not shown:
+                bgui.shot(picture)
+                shown = True
+            yield from point_at(here, there)
+            yield from click(here, there)
+            if read() != before or read() not in picked:
+                picked.setdefault(read(), (here, there))
+                idle = 0
+            else:
+                yield from keys("Escape")
+                idle += 1
+            if idle > 3:
+                idle = 0
+                if step > 0:
+                    continue
+    return picked
