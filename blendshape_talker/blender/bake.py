@@ -14,7 +14,7 @@ import numpy as np
 from .. import pipeline
 from ..errors import TalkerError
 from ..face import meshes
-from . import animation
+from . import animation, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
@@ -108,6 +108,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     about = {
         "recording": performance.audio, "name": Path(performance.audio).stem, "emotion": performance.emotion,
         "intensity": performance.intensity, "seed": performance.seed, "fps": request.frame_rate,
+        "warnings": list(result.warnings), "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,

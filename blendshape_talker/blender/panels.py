@@ -1,14 +1,17 @@
 """Tab "Talker" in the 3D View's sidebar; draws only. What a first bake needs is in sight, the rest is folded away."""
 
+import os
+
 import bpy
 
-from . import animation
+from . import animation, emotions
+from .bake import absolute_path
 from .export import FORMATS
-from .operators.baking import Bake, CancelBake, bake_problem
+from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, ImportHead
 from .operators.recording import OpenRecording
-from .properties import preferences
+from .properties import preferences, shown_line
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
 
@@ -38,9 +41,12 @@ class SpeechPanel(_TalkerPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
         layout = _fields(self.layout, context)
-        row = layout.row(align=True)
-        row.prop(settings, "audio")
-        row.operator(OpenRecording.bl_idname, text="", icon="FILE_FOLDER")
+        row = layout.split(factor=0.4)
+        label = row.row()
+        label.alignment = "RIGHT"
+        label.label(text="Recording")
+        name = os.path.basename(settings.audio.replace("\\", "/")) or "Choose…"
+        row.operator(OpenRecording.bl_idname, text=name, icon="FILE_FOLDER", translate=False)
         layout.prop(settings, "emotion")
         layout.prop(settings, "intensity", slider=True)
 
@@ -54,8 +60,12 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
         layout = _fields(self.layout, context)
-        layout.prop(settings, "start_frame")
+        layout.prop(settings, "audio", text="File")
+        row = layout.row(align=True)
+        row.prop(settings, "start_frame")
+        row.operator(NewLine.bl_idname, text="", icon="FORWARD")
         layout.prop(settings, "blinks")
+        layout.prop(settings, "take")
         page = preferences(context)
         if page is not None:
             layout.prop(page, "device")
@@ -79,13 +89,34 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
         row.scale_y = 1.4
         row.operator(Bake.bl_idname, icon="PLAY")
         problem = bake_problem(context)
-        if problem:
-            _explain(layout, context, problem)
+        plan = "" if problem else animation.plan(settings.target, absolute_path(settings.audio), settings.start_frame)
+        if problem or plan:
+            explain(layout, context, problem or plan)
         if animation.is_baked(settings.target):
-            if animation.expression_strength(settings.target) is None:
-                layout.label(text="Expression fades in the NLA editor", icon="NLA")
-            else:
-                layout.prop(settings, "strength", slider=True)
+            _draw_result(layout, context)
+
+
+def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What the head speaks, what keeps it from being seen, and how strong it plays."""
+    settings = context.scene.blendshape_talker
+    lines, shown = animation.lines(settings.target), shown_line(settings)
+    column = layout.column(align=True)
+    for line in lines:
+        text = f"{line.name}, {emotions.label(str(line.record.get('emotion') or 'neutral')).lower()}"
+        icon = "LAYER_ACTIVE" if line.uid == shown.uid and len(lines) > 1 else "SPEAKER"
+        column.operator(ShowLine.bl_idname, text=text, icon=icon, translate=False).line = line.uid
+        column.label(text="Frames {} to {}".format(*line.frames), icon="BLANK1")
+    for hint in animation.unseen(settings.target, context.scene)[:2]:
+        explain(layout, context, hint, icon="ERROR")
+    for warning in (shown.record.get("warnings") or [])[:2] if shown else []:
+        explain(layout, context, str(warning), icon="ERROR")
+    column = layout.column(align=True)
+    for name, value in (
+        ("strength", animation.expression_strength(settings.target, shown)),
+        ("speech_strength", animation.speech_strength(settings.target, shown)),
+    ):
+        if value is not None:
+            column.prop(settings, name, slider=True)
 
 
 class ExportPanel(_TalkerPanel, bpy.types.Panel):
@@ -104,9 +135,9 @@ class ExportPanel(_TalkerPanel, bpy.types.Panel):
                 missing.append(FORMATS[suffix].label)
             cell.operator(ExportHead.bl_idname, text=FORMATS[suffix].label).filename_ext = suffix
         if missing:
-            _explain(layout, context, f"this Blender has no {' and no '.join(missing)} export")
+            explain(layout, context, f"this Blender has no {' and no '.join(missing)} export")
         if not animation.is_baked(context.scene.blendshape_talker.target):
-            _explain(layout, context, "bake first; then the head can be exported")
+            explain(layout, context, "bake first; then the head can be exported")
 
 
 def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types.UILayout:
@@ -117,7 +148,7 @@ def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types
     return layout.column()
 
 
-def _explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str, icon: str = "INFO") -> None:
+def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str, icon: str = "INFO") -> None:
     """Say why something is grey, in as many short lines as the sidebar's width asks for."""
     width = max(20, int(context.region.width / (7.5 * context.preferences.system.ui_scale)))
     column = layout.column(align=True)

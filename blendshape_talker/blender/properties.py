@@ -14,14 +14,31 @@ _DEVICES = {
 }
 
 
-def _strength(settings: "TalkerSettings") -> float:
-    target = settings.target
-    return (animation.expression_strength(target) if animation.is_baked(target) else None) or 0.0
+def shown_line(settings: "TalkerSettings") -> animation.Line | None:
+    """The line of the chosen head that the sliders turn: the one at the playhead, else the nearest."""
+    return animation.line_at(settings.target, settings.id_data.frame_current)
 
 
-def _set_strength(settings: "TalkerSettings", value: float) -> None:
+def _expression(settings: "TalkerSettings") -> float:
+    if not animation.is_baked(settings.target):
+        return 0.0
+    return animation.expression_strength(settings.target, shown_line(settings)) or 0.0
+
+
+def _set_expression(settings: "TalkerSettings", value: float) -> None:
     if animation.is_baked(settings.target):
-        animation.set_expression_strength(settings.target, value)
+        animation.set_expression_strength(settings.target, value, shown_line(settings))
+
+
+def _speech(settings: "TalkerSettings") -> float:
+    if not animation.is_baked(settings.target):
+        return 0.0
+    return animation.speech_strength(settings.target, shown_line(settings)) or 0.0
+
+
+def _set_speech(settings: "TalkerSettings", value: float) -> None:
+    if animation.is_baked(settings.target):
+        animation.set_speech_strength(settings.target, value, shown_line(settings))
 
 
 class TalkerSettings(bpy.types.PropertyGroup):
@@ -43,15 +60,25 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
     blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)
+    take: bpy.props.IntProperty(
+        name="Take", default=0, min=0, max=9999,
+        description="Another number is another performance of the same recording, in the mouth and in the face",
+    )  # fmt: skip
     sound_in_step: bpy.props.BoolProperty(
         name="Sound in Step", description="A bake has let this scene's playback follow the sound", options={"HIDDEN"}
     )
     strength: bpy.props.FloatProperty(
         name="Expression Strength",
-        description="How strong the baked expression plays: 1 as baked, 0 speech alone. "
-        "Fade it over time with the influence of the strip Expression in the NLA editor",
+        description="How strong the expression plays in the line at the playhead: 1 as baked, 0 speech and blinks. "
+        "Fade it over time with the influence of its strip in the NLA editor",
         min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
-        **({"get": _strength, "set": _set_strength} if animation.PROPERTY_CALLBACKS else {}),
+        **({"get": _expression, "set": _set_expression} if animation.PROPERTY_CALLBACKS else {}),
+    )  # fmt: skip
+    speech_strength: bpy.props.FloatProperty(
+        name="Speech Strength",
+        description="How far the mouth moves in the line at the playhead: 1 as baked, less mumbles, more exaggerates",
+        min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
+        **({"get": _speech, "set": _set_speech} if animation.PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
 
 

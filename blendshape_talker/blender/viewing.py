@@ -7,6 +7,8 @@ import bpy
 import numpy as np
 from mathutils import Quaternion, Vector
 
+from .lines.marks import Line
+
 _SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "VOLUME"}
 _GAP = 0.5  # between a head and its neighbour, in widths of the head
 _FARTHEST = 15.0  # widths: further aside than that a head is in a room or under a sky, not in a thing
@@ -84,20 +86,31 @@ def play_in_step(scene: bpy.types.Scene) -> bool:
     return changed
 
 
-def speaking_frame(deltas: np.ndarray, weights: np.ndarray) -> int:
+def speaking_row(deltas: np.ndarray, weights: np.ndarray) -> int:
     """The row of ``weights`` (T, K) in which the mouth is first plainly open, 0 if it never moves.
 
-    deltas (K, V, 3): the shapes of speech. How far speech moves the face as a whole tells it: that is mostly the jaw.
+    deltas (K or more, V, 3): the shapes, those of speech first. How far speech moves the face as a whole tells it:
+    that is mostly the jaw.
     """
-    flat = np.ascontiguousarray(deltas, np.float32).reshape(len(deltas), -1)
-    energy = np.einsum("tk,kl,tl->t", weights, flat @ flat.T, weights)
+    flat = np.ascontiguousarray(deltas[: weights.shape[1]], np.float32).reshape(weights.shape[1], -1)
+    energy = np.einsum("tk,kl,tl->t", weights, flat @ flat.T, weights, optimize=True)
     if not len(energy) or energy.max() <= 0.0:
         return 0
-    wide = np.flatnonzero(energy >= 0.6 * energy.max())
-    last = wide[0]
+    last = np.flatnonzero(energy >= 0.6 * energy.max())[0]
     while last + 1 < len(energy) and energy[last + 1] > energy[last]:
         last += 1  # up to the top of this opening
     return int(last)
+
+
+def speaking_frame(line: Line) -> int:
+    """The frame in which the mouth of ``line`` is first plainly open, as its strips lie now; its first without one."""
+    first, last = line.frames
+    mark = line.record
+    if not isinstance(mark.get("open"), int) or not line.strips.get("speech"):
+        return first
+    strip = line.strips["speech"][0][1]
+    frame = strip.frame_start + (mark["first"] + mark["open"] - strip.action_frame_start) * strip.scale
+    return int(np.clip(round(frame), first, last))
 
 
 def _views(context: bpy.types.Context) -> Iterator[tuple[bpy.types.SpaceView3D, bpy.types.Region]]:

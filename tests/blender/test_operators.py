@@ -1,6 +1,8 @@
 """The buttons, from a script: what they write, what they refuse, and that refusals change nothing."""
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 import blendshape_talker
-from blendshape_talker.blender import animation, panels, properties, registration
+from blendshape_talker.blender import animation, panels, properties, registration, viewing
 from blendshape_talker.blender.operators import baking, exporting
 from blendshape_talker.errors import Cancelled, TalkerError
 
@@ -153,6 +155,52 @@ def test_export_button_and_strength(ready, tmp_path):
         assert animation.expression_strength(ready.target) == pytest.approx(0.25)
     assert bpy.ops.blendshape_talker.export(filepath=str(tmp_path / "head.fbx")) == {"FINISHED"}
     assert (tmp_path / "head.fbx").stat().st_size > 10000
+
+
+def test_the_next_line_starts_after_the_last_and_each_can_be_shown(ready, recording, tmp_path):
+    assert not bpy.ops.blendshape_talker.new_line.poll()
+    bpy.ops.blendshape_talker.bake()
+    assert ready.sound_in_step and bpy.context.scene.sync_mode == "AUDIO_SYNC"
+    assert bpy.ops.blendshape_talker.new_line() == {"FINISHED"}
+    first = animation.lines(ready.target)[0]
+    assert ready.start_frame == first.frames[1] + 1
+    ready.audio = str(shutil.copy(recording, tmp_path / "second.wav"))
+    bpy.ops.blendshape_talker.bake()
+    lines = animation.lines(ready.target)
+    assert [line.name for line in lines] == ["tone", "second"] and lines[0].frames == first.frames
+    for line in lines:
+        assert bpy.ops.blendshape_talker.show_line(line=line.uid) == {"FINISHED"}
+        assert line.frames[0] <= bpy.context.scene.frame_current <= line.frames[1]
+        assert bpy.context.scene.frame_current == viewing.speaking_frame(line)
+        assert properties.shown_line(ready).uid == line.uid
+    if animation.PROPERTY_CALLBACKS:
+        ready.speech_strength, ready.strength = 0.5, 0.25
+        strengths = [
+            (animation.speech_strength(ready.target, line), animation.expression_strength(ready.target, line))
+            for line in animation.lines(ready.target)
+        ]
+        assert strengths == [(1.0, 1.0), (0.5, 0.25)]
+    with pytest.raises(RuntimeError, match="no longer there"):
+        bpy.ops.blendshape_talker.show_line(line="gone")
+
+
+def test_a_recording_is_chosen_or_refused_in_one_line(registered, recording, tmp_path):
+    assert bpy.ops.blendshape_talker.open_recording(filepath=str(recording)) == {"FINISHED"}
+    assert registered.audio == str(recording)
+    with pytest.raises(RuntimeError, match="gone.wav"):
+        bpy.ops.blendshape_talker.open_recording(filepath=str(tmp_path / "gone.wav"))
+    assert registered.audio == str(recording)
+
+
+def test_a_doubtful_recording_is_said_and_remembered(ready, synthetic_talker, monkeypatch, capfd):
+    animate = synthetic_talker.animate
+    monkeypatch.setattr(
+        synthetic_talker, "animate",
+        lambda *values, **named: dataclasses.replace(animate(*values, **named), warnings=("cut short",)),
+    )  # fmt: skip
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert "cut short" in capfd.readouterr().out
+    assert animation.lines(ready.target)[0].record["warnings"] == ["cut short"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Room for a new head, views that face it, playback in step with the sound, the frame in which it speaks."""
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 from mathutils import Quaternion, Vector
 
-from blendshape_talker.blender import scene_io, viewing
+from blendshape_talker.blender import animation, scene_io, viewing
 
 FRONT = Vector((0.0, -1.0, 0.0))
 
@@ -116,5 +118,16 @@ def test_the_speaking_frame_is_the_first_plainly_open_one():
     weights[10:21, 0] = 0.3 * np.hanning(11)
     weights[30:41, 0] = 0.9 * np.hanning(11)
     weights[45:56, 0] = np.hanning(11)
-    assert viewing.speaking_frame(deltas, weights) == 35
-    assert viewing.speaking_frame(deltas, np.zeros((60, 2))) == 0
+    assert viewing.speaking_row(deltas, weights) == 35
+    assert viewing.speaking_row(deltas, np.zeros((60, 2))) == 0
+
+
+def test_a_line_s_speaking_frame_follows_its_strips(make_head, make_take):
+    head, take = make_head(), make_take(start_frame=11)
+    about = {"recording": "/a.wav", "name": "a", "open": 20}
+    animation.write_take(head, replace(take, about=about))
+    line = animation.lines(head)[0]
+    assert viewing.speaking_frame(line) == 31
+    strip = line.strips["speech"][0][1]
+    strip.frame_start, strip.frame_end = strip.frame_start + 100, strip.frame_end + 100
+    assert viewing.speaking_frame(animation.lines(head)[0]) == 131

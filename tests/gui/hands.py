@@ -56,7 +56,9 @@ def open_tab(name):
         if region.active_panel_category == name:
             return
         scale = bpy.context.preferences.system.ui_scale
-        yield from click(*bgui.screen_xy(region.x + region.width - 8, region.y + region.height - (20 + 22 * number) * scale))
+        yield from click(
+            *bgui.screen_xy(region.x + region.width - 8, region.y + region.height - (20 + 22 * number) * scale)
+        )
     raise AssertionError(f"the sidebar has no tab {name}")
 
 
@@ -116,10 +118,24 @@ def press(name, happened, what="", seconds=6, tries=3):
                 raise
 
 
-def fold(label_below, opened):
-    """Open or close the sub-panel whose header lies ``label_below``: a place; until ``opened()``."""
-    yield from click(*label_below)
-    yield from until(opened, 5, "the sub-panel's turn")
+def unfold(name, below):
+    """Open the closed panel that holds the button ``name``; its header lies somewhere below the button ``below``."""
+    x, y = yield from find(below)
+    region = bgui.region("UI")
+    left = region.x + 0.3 * region.width
+    for down in range(14, 160, 12):
+        yield from point_at(left, y + down)
+        if under_the_pointer():
+            continue
+        yield from click(left, y + down)
+        for further in range(14, 90, STEP):
+            for share in (0.3, 0.7):
+                yield from point_at(region.x + share * (region.width - 22), y + down + further)
+                if matches(name, under_the_pointer()):
+                    return
+        yield from click(left, y + down)
+    bgui.shot(f"still folded {name}".replace("/", "_"))
+    raise AssertionError(f"no header below {below} opens to {name}")
 
 
 def type_into(name, words):
@@ -135,11 +151,6 @@ def type_into(name, words):
 
 def file_browser():
     return next((area for area in bgui.window().screen.areas if area.type == "FILE_BROWSER"), None)
-
-
-def listed_files():
-    """What the open file browser lists, as far as Blender tells: names of its assets are not told, its count is."""
-    return file_browser().spaces.active
 
 
 def choose_file(path, picture=None):
@@ -181,37 +192,39 @@ def choose_file(path, picture=None):
 
 
 def pick_every(name, read, wanted, picture=None):
-    """Pick every item of a menu by the pointer; ``read()`` tells what is chosen. Returns the names that were picked.
+    """Pick every item of a menu by the pointer; ``read()`` tells what is chosen. Returns name -> place of its item.
 
     Where Blender draws the items is found by trying: the menu opens at its button, in columns.
     """
     scale = bpy.context.preferences.system.ui_scale
     x, y = yield from find(name)
-    picked, shown = {}, False
-    window = bgui.window()
-    for across in (0, -130 * scale, 130 * scale):
-        idle = 0
-        for step in [*range(0, 24), *range(-1, -24, -1)]:
+    picked = {}
+    for across in (0, 130 * scale, -130 * scale):
+        for row in [*range(1, 20), *range(-1, -20, -1)]:
             if set(wanted) <= set(picked):
                 return picked
-            here, there = x + across, y + (step * 20 + 12) * scale
-            if not 30 < there < window.height - 10 or any(abs(there - place[1]) < 8 and abs(here - place[0]) < 60 for place in picked.values()):
+            here, there = x + across, y + (20 * row + 12) * scale
+            if not 30 < there < bgui.window().height - 10:
                 continue
             before = read()
             yield from click(x, y)
-            if picture and not shown:
+            if picture:
                 bgui.shot(picture)
-                shown = True
-            yield from point_at(here, there)
+                picture = None
             yield from click(here, there)
-            if read() != before or read() not in picked:
-                picked.setdefault(read(), (here, there))
-                idle = 0
-            else:
-                yield from keys("Escape")
-                idle += 1
-            if idle > 3:
-                idle = 0
-                if step > 0:
-                    continue
+            if read() != before:
+                picked[read()] = here, there
+            elif row > 4:
+                break  # below the last item
     return picked
+
+
+def pick(name, place, read, wanted):
+    """Pick an item whose place :func:`pick_every` found."""
+    for _ in range(3):
+        x, y = yield from find(name)
+        yield from click(x, y)
+        yield from click(*place)
+        if read() == wanted:
+            return
+    raise AssertionError(f"picked {wanted}, {read()} is chosen")

@@ -1,14 +1,14 @@
 """Bake: a job on a thread while the interface lives, then one write, then the animator sees that it worked."""
 
 import os
-from pathlib import Path
 
 import bpy
 
+from ...errors import TalkerError
 from ...job import Job
 from .. import animation, bake, emotions, viewing
 from ..properties import chosen_device
-from .common import WHILE_RUNNING, redraw, reported
+from .common import WHILE_RUNNING, idle, redraw, reported
 
 _POLL_SECONDS = 0.1
 
@@ -31,8 +31,14 @@ def bake_problem(context: bpy.types.Context) -> str | None:
     return None
 
 
+def what_hands_made(context: bpy.types.Context) -> str | None:
+    """What Bake, as the panel is set, could not keep of what hands made; None when it keeps all."""
+    settings = context.scene.blendshape_talker
+    return animation.hand_made_animation(settings.target, bake.absolute_path(settings.audio), settings.start_frame)
+
+
 class Bake(bpy.types.Operator):
-    """Animate the head from the recording: shape keys, keyframes, frame range and sound strip"""
+    """Let the head speak the recording: shape keys, NLA strips and a sound strip. Other lines and keys stay"""
 
     bl_idname = "blendshape_talker.bake"
     bl_label = "Bake"
@@ -40,7 +46,7 @@ class Bake(bpy.types.Operator):
 
     replace: bpy.props.BoolProperty(
         name="Replace Hand-made Animation",
-        description="Push animation made by hand aside; it is kept as an NLA strip or an Action",
+        description="Let keys that were edited by hand make room; their Actions stay in the file",
         options={"SKIP_SAVE"},
     )
 
@@ -62,14 +68,14 @@ class Bake(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Run on a thread while the interface stays alive."""
-        target = context.scene.blendshape_talker.target
-        if not self.replace and animation.hand_made_animation(target):
+        if not self.replace and what_hands_made(context):
             return bpy.ops.blendshape_talker.bake_replacing("INVOKE_DEFAULT")
         outcome: set[str] = set()
         with reported(self, outcome):
             self._pending = self._request(context)
         if "CANCELLED" in outcome:
             return outcome
+        self._was_baked = animation.is_baked(context.scene.blendshape_talker.target)
         self._running = self._job(self._pending)
         state = context.window_manager.blendshape_talker
         state.running, state.cancel, state.fraction, state.message = True, False, 0.0, "starting"
@@ -95,10 +101,11 @@ class Bake(bpy.types.Operator):
         self._stop_showing(context)
         outcome: set[str] = set()
         with reported(self, outcome):
-            was_baked = animation.is_baked(context.scene.blendshape_talker.target)
-            take = self._running.result()
-            self._finish(context, self._pending, take)
-            _lead_to_speech(context.scene, take, was_baked)
+            line = self._finish(context, self._pending, self._running.result())
+            lowest, highest = line.frames
+            # a line that is baked again is compared where the playhead stands
+            if not (self._was_baked and lowest <= context.scene.frame_current <= highest):
+                context.scene.frame_set(viewing.speaking_frame(line))
         return outcome
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -110,21 +117,25 @@ class Bake(bpy.types.Operator):
         settings = context.scene.blendshape_talker
         performance = bake.Performance(
             audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
-            blinks=settings.blinks, device=chosen_device(context),
+            blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
         )  # fmt: skip
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
     def _job(self, request: bake.Request) -> Job:
         return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 
-    def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> None:
+    def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
         target = bake.apply(request, take, self.replace)
-        performance = request.performance
-        words = [f"{target.name} speaks {Path(performance.audio).stem}, {emotions.label(performance.emotion).lower()},"]
-        words.append(f"frames {take.start_frame} to {take.end_frame}")
+        line = animation.find_line(target, take.recording, take.start_frame)
+        words = f"{target.name} speaks {line.name}, {emotions.label(request.performance.emotion).lower()}, "
+        words += "frames {} to {}".format(*line.frames)
         if viewing.play_in_step(context.scene):
-            words.append("; playback now follows the sound, and scrubbing is heard")
-        self.report({"INFO"}, " ".join(words).replace(" ;", ";"))
+            words += "; playback now follows the sound, and scrubbing is heard"
+        self.report({"INFO"}, words)
+        doubts = [*take.about.get("warnings", ()), *animation.unseen(target, context.scene)]
+        if doubts:
+            self.report({"WARNING"}, "; ".join(doubts))
+        return line
 
     def _stop_showing(self, context: bpy.types.Context) -> None:
         context.window_manager.event_timer_remove(self._timer)
@@ -134,16 +145,8 @@ class Bake(bpy.types.Operator):
         bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=0.3)
 
 
-def _lead_to_speech(scene: bpy.types.Scene, take: animation.Take, was_baked: bool) -> None:
-    """Put the playhead where the mouth is open, unless it stands in a take that is baked again, to be compared."""
-    if was_baked and take.start_frame <= scene.frame_current <= take.end_frame:
-        return
-    row = viewing.speaking_frame(take.deltas[: take.speech_count], take.weights[:, : take.speech_count])
-    scene.frame_set(take.start_frame + row)
-
-
 class BakeReplacing(bpy.types.Operator):
-    """The head has animation made by hand. Bake all the same; it is kept as an NLA strip or an Action"""
+    """The line was edited by hand. Bake it all the same; the edited Actions stay in the file"""
 
     bl_idname = "blendshape_talker.bake_replacing"
     bl_label = "Bake over hand-made animation"
@@ -151,8 +154,9 @@ class BakeReplacing(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
-            self, event, title="Replace the hand-made animation?",
-            message="It is kept as an NLA strip or an Action.", confirm_text="Bake",
+            self, event, title="Bake over what was made by hand?",
+            message=f"No longer played: {what_hands_made(context)}. Edited Actions stay in the file.",
+            confirm_text="Bake",
         )  # fmt: skip
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -175,4 +179,47 @@ class CancelBake(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (Bake, BakeReplacing, CancelBake)
+class ShowLine(bpy.types.Operator):
+    """Go to a frame in which this line speaks"""
+
+    bl_idname = "blendshape_talker.show_line"
+    bl_label = "Show Line"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    line: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return idle(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            lines = {line.uid: line for line in animation.lines(context.scene.blendshape_talker.target)}
+            if self.line not in lines:
+                raise TalkerError("that line is no longer there")
+            context.scene.frame_set(viewing.speaking_frame(lines[self.line]))
+        return outcome
+
+
+class NewLine(bpy.types.Operator):
+    """Set the start frame to where the last line has ended, so that the next bake adds a line"""
+
+    bl_idname = "blendshape_talker.new_line"
+    bl_label = "Start After the Last Line"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if idle(cls, context) and not animation.lines(context.scene.blendshape_talker.target):
+            cls.poll_message_set("the head has no line yet")
+            return False
+        return idle(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.blendshape_talker
+        settings.start_frame = max(line.frames[1] for line in animation.lines(settings.target)) + 1
+        return {"FINISHED"}
+
+
+CLASSES = (Bake, BakeReplacing, CancelBake, ShowLine, NewLine)
