@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT
+from blendshape_talker import checkpoint
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
+from blendshape_talker.training.geometry.facs import KIND, Facs
 
 # Rough movement in mm (upper lip y, z; lower lip y, z) of a whole unit; what is not here does not move the lips.
 _LIPS = {
@@ -45,4 +47,5 @@ def shape_deltas() -> np.ndarray:
 def write_geometry(path) -> None:
     """A file as ``corpus geometry`` writes it."""
     identities = np.random.default_rng(1).normal(0, 1e-3, (4, VERTEX_COUNT, 3)).astype(np.float32)
-    np.savez(path, names=np.array(NAMES), deltas=shape_deltas(), neutral=neutral_head(), identities=identities)
+    facs = Facs(np.array(NAMES), shape_deltas(), neutral_head(), identities, load_head().faces)
+    checkpoint.save(path, KIND, {}, vars(facs))

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from blendshape_talker import checkpoint
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
+from blendshape_talker.training.geometry.facs import KIND, Facs
 
 SECONDS = 3.0
 SPLITS = {"anna": "train", "berta": "train", "clara": "val", "dora": "test"}
@@ -30,8 +32,8 @@ def make(folder: Path) -> Path:
     lower = head.mouth * (head.vertices[:, 1] < head.vertices[[UPPER_LIP, LOWER_LIP], 1].mean())
     deltas = np.zeros((2, 5023, 3), np.float32)
     deltas[0, :, 1], deltas[1, :, 1] = -0.012 * lower, 0.005 * head.upper_face
-    geometry = {"names": np.array(["jawOpen", "browInnerUp_L"]), "neutral": head.vertices}
-    np.savez(folder / "facs.npz", deltas=deltas, identities=np.zeros((1, 5023, 3)), **geometry)
+    facs = Facs(np.array(["jawOpen", "browInnerUp_L"]), deltas, head.vertices, np.zeros((1, 5023, 3)), head.faces)
+    checkpoint.save(folder / "facs.npz", KIND, {}, vars(facs))
     np.savez(folder / "subjects.npz", names=np.array(list(SPLITS)), templates=np.stack([head.vertices] * len(SPLITS)))
     (folder / "wav").mkdir()
     (folder / "curves").mkdir()

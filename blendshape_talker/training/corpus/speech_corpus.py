@@ -23,12 +23,17 @@ import numpy as np
 import soundfile
 
 from ...errors import TalkerError
-from . import alignment, augmentation, synthesis, vocaset
+from ..geometry.facs import load_facs
+from . import alignment, augmentation, synthesis
 from .coarticulation import LipGeometry, SpeakingStyle
+from .faceformer import write_faceformer
 from .phones import SILENCE, fill_gaps, shift
 from .sentences import LIP_RICH
 from .speakers import Subject, face_curves, random_style, random_template
+from .speech_layouts import read_curves
+from .speech_sequence import write_json
 from .synthesis import FESTIVAL_VOICES, FLITE_VOICES, SAMPLE_RATE, Speech
+from .vocaset import write_vocaset
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +100,13 @@ def make_speech_corpus(
     if layout not in LAYOUTS:
         raise TalkerError(f"no layout {layout}; choose one of {', '.join(LAYOUTS)}")
     folder = Path(out) if layout == "curves" else Path(out) / "curves.unfinished"
-    shapes = vocaset.load_facs(geometry)
+    facs = load_facs(geometry)
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("wav", "curves", "parts"):
         (folder / part).mkdir(exist_ok=True)
 
-    subjects = make_subjects(shapes["neutral"], shapes["identities"], seed)
-    lips = LipGeometry(shapes["names"].tolist(), shapes["deltas"], shapes["neutral"])
+    subjects = make_subjects(facs.neutral, facs.identities, seed)
+    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
     digest = hashlib.sha256(Path(geometry).read_bytes()).hexdigest()
     setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects, digest)
     batches = _plan(list(subjects.values()), setting.ljspeech, hours, seed)
@@ -119,11 +124,11 @@ def make_speech_corpus(
         names=np.array(list(subjects)),
         templates=np.stack([subject.template for subject in subjects.values()]),
     )
-    vocaset.write_json(folder / "sequences.json", entries)
+    write_json(folder / "sequences.json", entries)
     shutil.rmtree(folder / "parts")
     if layout != "curves":
-        write = vocaset.write_vocaset if layout == "vocaset" else vocaset.write_faceformer
-        write(vocaset.read_curves(folder), Path(out), progress)
+        write = write_vocaset if layout == "vocaset" else write_faceformer
+        write(read_curves(folder), Path(out), progress)
         shutil.rmtree(folder)
     return Path(out)
 
@@ -224,7 +229,7 @@ def _make_batch(batch: _Batch) -> list[dict]:
                 "phones": [[round(p.start, 4), round(p.end, 4), p.name] for p in clip.phones],
             }
         )  # fmt: skip
-    vocaset.write_json(part, entries)
+    write_json(part, entries)
     return entries
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import TalkerError
 from ..corpus.expression_corpus import INDEX_FILE as EXPRESSION_INDEX
 from ..corpus.florence4d import read_curves_corpus, read_expressions
-from ..corpus.vocaset import read_corpus
+from ..corpus.speech_layouts import read_corpus
 from ..geometry.facs import Facs, load_facs
 
 SPEECH_INDEX = "sequences.json"

@@ -72,7 +72,10 @@ class Facs:
 
 def load_facs(path: str | Path) -> Facs:
     """Read what :func:`make_facs` wrote; :class:`TalkerError` when it is missing or something else."""
-    arrays = checkpoint.load(path, KIND)[1]
+    try:
+        arrays = checkpoint.load(path, KIND)[1]
+    except TalkerError as error:
+        raise TalkerError(f"{error}; `corpus geometry` makes one") from error
     return Facs(*(arrays[name] for name in ("names", "deltas", "neutral", "identities", "faces")))
 
 

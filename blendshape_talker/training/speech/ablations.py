@@ -23,7 +23,8 @@ from ...speech.audio import SAMPLE_RATE
 from ...speech.network import SpeechModel, load_weights
 from ...speech.whisper import FEATURE_RATE, KIND, WhisperConfig, WhisperEncoder, convert, even, unpack
 from ..corpus import conditions
-from ..corpus.vocaset import SpeechSequence, read_corpus
+from ..corpus.speech_layouts import read_corpus
+from ..corpus.speech_sequence import SpeechSequence
 from . import evaluate as evaluate_speech
 from .evaluate import COLUMNS
 from .train import TrainingSettings, train

@@ -1,6 +1,6 @@
 """What the speech network learns from: encoder features and basis coefficients of every sequence, cached on disk.
 
-A corpus (``vocaset.read_corpus``: our own curves, VOCASET's or FaceFormer's files) becomes a basis of vertex
+A corpus (``speech_layouts.read_corpus``: our own curves, VOCASET's or FaceFormer's files) becomes a basis of vertex
 displacements and, per sequence, one clean and several augmented copies of its sound as encoder features. Whatever
 changes a copy's length changes its frames with it. Sound without speech and a closed mouth are added, so that
 silence, noise and music keep the mouth shut.
@@ -21,7 +21,7 @@ from ...face.flame import VERTEX_COUNT, Head
 from ...speech.network import FPS, features_of
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import VERSION, augment, coughs
-from ..corpus.vocaset import SpeechSequence
+from ..corpus.speech_sequence import SpeechSequence
 
 Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000

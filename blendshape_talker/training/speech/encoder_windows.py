@@ -18,7 +18,8 @@ from ...files import whole_file
 from ...speech.audio import SAMPLE_RATE, load_recording
 from ...speech.network import FPS, SpeechModel, level_of
 from ...speech.whisper import OFFLINE, EncoderWindows
-from ..corpus.vocaset import SpeechSequence, read_corpus
+from ..corpus.speech_layouts import read_corpus
+from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import COLUMNS, Tally, measure, table
 
 Progress = Callable[[float, str], None]

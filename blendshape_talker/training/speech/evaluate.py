@@ -12,7 +12,8 @@ from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...files import whole_file
 from ...speech import lip_sync
 from ...speech.network import SpeechModel
-from ..corpus.vocaset import SpeechSequence, read_corpus
+from ..corpus.speech_layouts import read_corpus
+from ..corpus.speech_sequence import SpeechSequence
 from .losses import lip_vertex_error
 from .phone_counts import PhoneCounts, count_phones, pause_gap
 

@@ -15,7 +15,7 @@ from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...speech.network import FPS, SpeechConfig, build_network, save_weights
 from ...speech.whisper import WhisperEncoder
-from ..corpus.vocaset import read_corpus
+from ..corpus.speech_layouts import read_corpus
 from . import losses
 from .data import QUIET_SUBJECT, Basis, Example, Windows, fit_basis, prepare, vertex_weights
 

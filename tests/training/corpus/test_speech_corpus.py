@@ -10,10 +10,12 @@ from face_shapes import NAMES, write_geometry
 
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.training.corpus import demo_speech, speech_corpus, synthesis, vocaset
+from blendshape_talker.training.corpus import demo_speech, speech_corpus, synthesis
 from blendshape_talker.training.corpus.coarticulation import LipGeometry
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.corpus.synthesis import Speech
+from blendshape_talker.training.geometry.facs import load_facs
 
 
 class Talker:
@@ -54,7 +56,7 @@ def make(folder, out: str, **more):
 def test_a_corpus_has_what_its_readers_expect(small):
     messages = []
     folder = make(small, "one", ljspeech=small / "clips", progress=lambda *shown: messages.append(shown))
-    sequences = vocaset.read_corpus(folder)
+    sequences = read_corpus(folder)
     assert messages[-1][0] == 1.0 and "clips" in messages[-1][1]
     assert not (folder / "parts").exists()
     recorded = [s for s in sequences if s.voice == speech_corpus.LJSPEECH]
@@ -72,9 +74,9 @@ def test_a_corpus_has_what_its_readers_expect(small):
 
 def test_a_batch_in_this_process(small):
     """What the workers do, where a debugger and a coverage measurement can see it."""
-    geometry = vocaset.load_facs(small / "facs.npz")
-    subjects = speech_corpus.make_subjects(geometry["neutral"], geometry["identities"], 0)
-    lips = LipGeometry(NAMES, geometry["deltas"], geometry["neutral"])
+    geometry = load_facs(small / "facs.npz")
+    subjects = speech_corpus.make_subjects(geometry.neutral, geometry.identities, 0)
+    lips = LipGeometry(NAMES, geometry.deltas, geometry.neutral)
     for part in ("wav", "curves", "parts"):
         (small / "out" / part).mkdir(parents=True)
     setting = speech_corpus._Setting(small / "out", small / "clips", lips, subjects, "digest")
@@ -117,10 +119,10 @@ def test_a_stopped_run_goes_on_where_it_was(small, monkeypatch):
 
 @pytest.mark.parametrize("layout", ["vocaset", "faceformer"])
 def test_vertex_layouts_hold_the_same_takes(small, layout):
-    compact = {s.name: s for s in vocaset.read_corpus(make(small, "compact"))}
+    compact = {s.name: s for s in read_corpus(make(small, "compact"))}
     folder = make(small, layout, layout=layout)
     assert not (folder / "curves.unfinished").exists()
-    sequences = vocaset.read_corpus(folder)
+    sequences = read_corpus(folder)
     assert {s.name for s in sequences} == set(compact)
     sequence = sequences[0]
     expected = compact[sequence.name].deltas()

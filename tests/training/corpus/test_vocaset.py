@@ -9,12 +9,18 @@ import soundfile
 from face_shapes import NAMES, neutral_head, shape_deltas, write_geometry
 from python2_pickle import python2_pickle
 
+from blendshape_talker import checkpoint
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import VERTEX_COUNT
-from blendshape_talker.training.corpus import vocaset
+from blendshape_talker.training.corpus import vocaset_subjects
+from blendshape_talker.training.corpus.faceformer import write_faceformer
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
+from blendshape_talker.training.corpus.speech_sequence import write_json
+from blendshape_talker.training.corpus.vocaset import write_vocaset
+from blendshape_talker.training.geometry.facs import load_facs
 
-TRAIN, TEST = vocaset.TRAIN_SUBJECTS[0], vocaset.TEST_SUBJECTS[0]
+TRAIN, TEST = vocaset_subjects.TRAIN_SUBJECTS[0], vocaset_subjects.TEST_SUBJECTS[0]
 SEQUENCES = {TRAIN: ("sentence01", "sentence02"), TEST: ("sentence20", "sentence21")}
 FRAMES = 6
 
@@ -52,7 +58,7 @@ def test_our_python_2_pickles_are_what_latin1_readers_expect(published):
 
 def test_published_files(published):
     folder, rows, templates = published
-    sequences = vocaset.read_corpus(folder)
+    sequences = read_corpus(folder)
     # The published splits leave sentences 1-20 of test subjects out.
     assert {(s.name, s.split) for s in sequences} == {
         (f"{TRAIN}_sentence01", "train"),
@@ -71,8 +77,8 @@ def test_published_files(published):
 
 def test_sound_is_16_khz_as_long_as_the_frames_and_moved_by_the_offset(published):
     folder, *_ = published
-    for offset, lead in ((0.0, 0.0), (None, vocaset.PICTURE_LEAD_SECONDS), (0.1, 0.1), (-0.05, -0.05)):
-        samples = vocaset.read_corpus(folder, offset)[0].samples()
+    for offset, lead in ((0.0, 0.0), (None, vocaset_subjects.PICTURE_LEAD_SECONDS), (0.1, 0.1), (-0.05, -0.05)):
+        samples = read_corpus(folder, offset)[0].samples()
         assert samples.dtype == np.float32 and len(samples) == 1600
         if 0.15 - lead < 0.1:
             assert np.abs(samples).argmax() / 16000 == pytest.approx(0.15 - lead, abs=0.004)
@@ -81,23 +87,23 @@ def test_sound_is_16_khz_as_long_as_the_frames_and_moved_by_the_offset(published
 def test_broken_sets_are_named(published, tmp_path):
     folder, rows, templates = published
     with pytest.raises(TalkerError, match="no speech corpus"):
-        vocaset.read_corpus(tmp_path)
+        read_corpus(tmp_path)
     for name in ("data_verts.npy", "raw_audio_fixed.pkl", "subj_seq_to_idx.pkl", "templates.pkl"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "templates.pkl").write_bytes(python2_pickle({TRAIN: templates[TRAIN]}))
     with pytest.raises(TalkerError, match=f"no template of {TEST}"):
-        vocaset.read_corpus(tmp_path)
+        read_corpus(tmp_path)
     (tmp_path / "templates.pkl").write_bytes((folder / "templates.pkl").read_bytes())
     (tmp_path / "subj_seq_to_idx.pkl").write_bytes(python2_pickle("no table"))
     with pytest.raises(TalkerError, match="no table of subjects"):
-        vocaset.read_corpus(tmp_path)
+        read_corpus(tmp_path)
     (tmp_path / "subj_seq_to_idx.pkl").write_bytes(python2_pickle(rows))
     np.save(tmp_path / "data_verts.npy", np.zeros((3, VERTEX_COUNT, 3), np.float32))
     with pytest.raises(TalkerError, match="beyond data_verts"):
-        vocaset.read_corpus(tmp_path)
+        read_corpus(tmp_path)
     np.save(tmp_path / "data_verts.npy", np.zeros((3, 12, 3), np.float32))
     with pytest.raises(TalkerError, match="expected"):
-        vocaset.read_corpus(tmp_path)
+        read_corpus(tmp_path)
 
 
 @pytest.fixture
@@ -117,7 +123,7 @@ def faceformer(tmp_path):
 
 def test_faceformers_layout(faceformer):
     folder, templates = faceformer
-    sequences = vocaset.read_corpus(folder)
+    sequences = read_corpus(folder)
     assert {(s.name, s.split) for s in sequences} == {
         (f"{TRAIN}_sentence01", "train"),
         (f"{TRAIN}_sentence02", "train"),
@@ -135,7 +141,7 @@ def test_a_misshapen_file_is_named(faceformer):
     path = folder / "vertices_npy" / f"{TRAIN}_sentence01.npy"
     np.save(path, np.zeros((4, 30)))
     with pytest.raises(TalkerError, match="sentence01"):
-        vocaset.read_corpus(folder)
+        read_corpus(folder)
 
 
 @pytest.fixture
@@ -158,12 +164,12 @@ def curves(tmp_path):
         entries.append(entry | {"seconds": 0.5, "phones": phones})
     templates = np.stack([neutral_head() + 0.001 * i for i in range(3)])
     np.savez(folder / "subjects.npz", names=np.array(subjects), templates=templates)
-    vocaset.write_json(folder / "sequences.json", entries)
+    write_json(folder / "sequences.json", entries)
     return folder
 
 
 def test_our_curves_are_weights_times_shapes(curves):
-    sequences = vocaset.read_corpus(curves)
+    sequences = read_corpus(curves)
     assert [s.split for s in sequences] == ["train", "val", "test"]
     sequence = sequences[1]
     weights = np.load(curves / "curves" / f"{sequence.name}.npy").astype(np.float32)
@@ -173,12 +179,12 @@ def test_our_curves_are_weights_times_shapes(curves):
     assert sequence.phones[1] == Phone(0.2, 0.5, "P") and len(sequence.samples()) == 8000
 
 
-@pytest.mark.parametrize("write", [vocaset.write_vocaset, vocaset.write_faceformer])
+@pytest.mark.parametrize("write", [write_vocaset, write_faceformer])
 def test_what_we_write_in_their_layouts_reads_back(curves, tmp_path, write):
-    sequences = vocaset.read_corpus(curves)
+    sequences = read_corpus(curves)
     seen = []
     write(sequences, tmp_path / "out", lambda fraction, message: seen.append(fraction))
-    back = vocaset.read_corpus(tmp_path / "out")
+    back = read_corpus(tmp_path / "out")
     assert seen[-1] == 1.0
     assert [(s.name, s.subject, s.split, s.frames) for s in back] == [
         (s.name, s.subject, s.split, s.frames) for s in sequences
@@ -190,7 +196,7 @@ def test_what_we_write_in_their_layouts_reads_back(curves, tmp_path, write):
 
 
 def test_vocasets_layout_is_exactly_theirs(curves, tmp_path):
-    vocaset.write_vocaset(vocaset.read_corpus(curves), tmp_path / "out")
+    write_vocaset(read_corpus(curves), tmp_path / "out")
     vertices = np.load(tmp_path / "out" / "data_verts.npy", mmap_mode="r")
     assert vertices.shape == (90, VERTEX_COUNT, 3) and vertices.dtype == np.float32
     loaded = {}
@@ -205,29 +211,29 @@ def test_vocasets_layout_is_exactly_theirs(curves, tmp_path):
 
 def test_subjects_nobody_divided_are_divided_by_order(tmp_path):
     names = [f"person{i}" for i in range(7)]
-    splits = vocaset._splits(names, tmp_path)
+    splits = vocaset_subjects.splits_of(names, tmp_path)
     assert [splits[name] for name in names] == ["train"] * 5 + ["val", "test"]
-    assert set(vocaset._splits(names[:2], tmp_path).values()) == {"train"}
+    assert set(vocaset_subjects.splits_of(names[:2], tmp_path).values()) == {"train"}
 
 
 def test_broken_files_of_ours_are_named(curves, tmp_path):
     with pytest.raises(TalkerError, match="corpus geometry"):
-        vocaset.load_facs(tmp_path / "nothing.npz")
+        load_facs(tmp_path / "nothing.npz")
     (tmp_path / "broken.npz").write_bytes(b"no")
-    with pytest.raises(TalkerError, match="no geometry file"):
-        vocaset.load_facs(tmp_path / "broken.npz")
-    np.savez(tmp_path / "small.npz", names=["a"], deltas=np.zeros((1, 9, 3)), neutral=0, identities=0)
-    with pytest.raises(TalkerError, match="9 vertices"):
-        vocaset.load_facs(tmp_path / "small.npz")
+    with pytest.raises(TalkerError, match="not a readable FACS geometry file.*corpus geometry"):
+        load_facs(tmp_path / "broken.npz")
+    checkpoint.save(tmp_path / "head.npz", "head", {}, {"neutral": neutral_head()})
+    with pytest.raises(TalkerError, match="holds a head"):
+        load_facs(tmp_path / "head.npz")
     (curves / "wav" / "subject00_sentence001.flac").write_bytes(b"not sound")
     with pytest.raises(TalkerError, match="recording"):
-        vocaset.read_corpus(curves)[0].samples()
+        read_corpus(curves)[0].samples()
     (curves / "sequences.json").write_text("[{")
     with pytest.raises(TalkerError, match="sequences.json"):
-        vocaset.read_corpus(curves)
+        read_corpus(curves)
 
 
 def test_json_is_one_entry_a_line(tmp_path):
-    vocaset.write_json(tmp_path / "list.json", [{"a": 1}, {"b": 2}])
+    write_json(tmp_path / "list.json", [{"a": 1}, {"b": 2}])
     assert len((tmp_path / "list.json").read_text().splitlines()) == 4
     assert json.loads((tmp_path / "list.json").read_text()) == [{"a": 1}, {"b": 2}]

@@ -13,7 +13,8 @@ from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.face.flame import load_head
 from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training.corpus.expression_corpus import ExpressionTake, write_curves, write_florence4d
-from blendshape_talker.training.corpus.vocaset import SpeechSequence, write_faceformer
+from blendshape_talker.training.corpus.faceformer import write_faceformer
+from blendshape_talker.training.corpus.speech_sequence import SpeechSequence
 from blendshape_talker.training.fusion import evaluate as evaluate_fusion
 from blendshape_talker.training.fusion.contacts import contacts_kept, lip_gaps, off_the_teeth
 from blendshape_talker.training.fusion.data import load_expression_corpus, load_speech_corpus

@@ -8,7 +8,7 @@ import pytest
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.speech.whisper import OFFLINE, EncoderWindows
-from blendshape_talker.training.corpus.vocaset import read_corpus
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.speech import encoder_windows
 
 

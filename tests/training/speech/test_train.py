@@ -9,7 +9,9 @@ from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
 from blendshape_talker.speech.network import SpeechModel
 from blendshape_talker.speech.whisper import WhisperEncoder
-from blendshape_talker.training.corpus import vocaset
+from blendshape_talker.training.corpus.faceformer import write_faceformer
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
+from blendshape_talker.training.corpus.vocaset import write_vocaset
 from blendshape_talker.training.speech import data as speech_data
 from blendshape_talker.training.speech import evaluate as evaluate_speech
 from blendshape_talker.training.speech.train import TrainingSettings, train
@@ -25,7 +27,7 @@ def trained(corpus, tmp_path_factory):
 
 
 def test_basis_keeps_the_lips_and_the_neutral_face(corpus):
-    sequences = vocaset.read_corpus(corpus)
+    sequences = read_corpus(corpus)
     weights = speech_data.vertex_weights(load_head())
     assert weights.sum() == pytest.approx(1, abs=1e-4) and (weights > 0).all()
     basis = speech_data.fit_basis(sequences, weights, 8)
@@ -55,7 +57,7 @@ def test_copies_move_sound_and_face_together():
 
 
 def test_features_are_cached_and_other_settings_refused(corpus, tmp_path):
-    sequences = vocaset.read_corpus(corpus)
+    sequences = read_corpus(corpus)
     basis = speech_data.fit_basis(sequences, speech_data.vertex_weights(load_head()), 8)
     encoder = WhisperEncoder.load()
     examples = speech_data.prepare(sequences, basis, encoder, tmp_path, copies=1)
@@ -103,7 +105,7 @@ def test_training_learns_to_open_the_mouth(corpus, trained):
     assert (folder / "speech.png").read_bytes().startswith(b"\x89PNG")
     model = SpeechModel.load(folder)
     assert model.config.styles == ("average", "anna", "berta")
-    figures = json.loads(json.dumps(evaluate_speech.evaluate(model, vocaset.read_corpus(corpus)[-2:], load_head())))
+    figures = json.loads(json.dumps(evaluate_speech.evaluate(model, read_corpus(corpus)[-2:], load_head())))
     assert set(figures) == {"all", "dora"}
     assert figures["all"]["gap_correlation"] > 0.6 and abs(figures["all"]["lag_ms"]) < 60
 
@@ -132,8 +134,8 @@ def test_an_interrupted_run_goes_on_where_it_was(corpus, trained, tmp_path):
 
 @pytest.mark.parametrize("layout", ["vocaset", "faceformer"])
 def test_one_step_on_the_layouts_of_others(corpus, tmp_path, layout):
-    sequences = vocaset.read_corpus(corpus)
-    write = vocaset.write_vocaset if layout == "vocaset" else vocaset.write_faceformer
+    sequences = read_corpus(corpus)
+    write = write_vocaset if layout == "vocaset" else write_faceformer
     write([sequences[0], sequences[4], sequences[6]], tmp_path / layout)
     settings = TrainingSettings(steps=1, batch=2, seconds=1.0, copies=0, width=64, layers=1)
     path = train(tmp_path / layout, tmp_path / "speech.npz", tmp_path / "cache", settings)

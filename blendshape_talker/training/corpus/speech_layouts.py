@@ -1,0 +1,75 @@
+"""Reads a speech corpus in whatever layout it lies: our compact curves, VOCASET as published, FaceFormer's of it.
+
+All readers give the same :class:`SpeechSequence` objects, so that one training command serves them all. Everything
+runs at 60 frames a second, in metres, in FLAME's vertex order.
+"""
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import TalkerError
+from ...face.flame import VERTEX_COUNT
+from ..geometry.facs import load_facs
+from .coarticulation import FRAME_RATE
+from .faceformer import read_faceformer
+from .phones import Phone
+from .speech_sequence import SpeechSequence, load_json, load_sound
+from .vocaset import read_vocaset
+
+
+def read_corpus(path: str | os.PathLike[str], audio_offset: float | None = None) -> list[SpeechSequence]:
+    """The sequences of a folder in any of the three layouts.
+
+    ``audio_offset``: seconds by which the picture leads the sound; so much is cut from the beginning of each recording.
+    None takes :data:`vocaset_subjects.PICTURE_LEAD_SECONDS` for VOCASET's own subjects and 0 for all others.
+
+    :raises TalkerError: when the folder is none of them or a file of it is missing or broken.
+    """
+    folder = Path(path)
+    if (folder / "sequences.json").exists():
+        return read_curves(folder)
+    if (folder / "data_verts.npy").exists():
+        return read_vocaset(folder, audio_offset)
+    if (folder / "vertices_npy").is_dir():
+        return read_faceformer(folder, audio_offset)
+    raise TalkerError(
+        f"{folder}: no speech corpus; a folder with sequences.json (ours), data_verts.npy (VOCASET) or vertices_npy/ "
+        "(FaceFormer's layout) is expected"
+    )
+
+
+def read_curves(folder: Path) -> list[SpeechSequence]:
+    """The sequences of layout ``curves``: deltas are FACS weights times the shapes of facs.npz, frame by frame."""
+    entries = load_json(folder / "sequences.json")
+    deltas = load_facs(folder / "facs.npz").deltas.astype(np.float32)
+    flat = deltas.reshape(len(deltas), -1)
+    with np.load(folder / "subjects.npz", allow_pickle=False) as archive:
+        templates = dict(zip(archive["names"].tolist(), archive["templates"], strict=True))
+
+    def curves_of(name: str) -> np.ndarray:
+        return np.load(folder / "curves" / f"{name}.npy", allow_pickle=False).astype(np.float32)
+
+    def deltas_of(name: str, start: int, stop: int) -> np.ndarray:
+        return (curves_of(name)[start:stop] @ flat).reshape(-1, VERTEX_COUNT, 3)
+
+    return [
+        SpeechSequence(
+            name=entry["name"],
+            subject=entry["subject"],
+            split=entry["split"],
+            frames=int(round(entry["seconds"] * FRAME_RATE)),
+            template=templates[entry["subject"]],
+            load_samples=functools.partial(load_sound, folder / "wav" / f"{entry['name']}.flac"),
+            load_deltas=functools.partial(deltas_of, entry["name"]),
+            load_curves=functools.partial(curves_of, entry["name"]),
+            shapes=deltas,
+            phones=[Phone(*phone) for phone in entry["phones"]],
+            voice=entry["voice"],
+            text=entry["text"],
+            source=entry.get("source", ""),
+        )
+        for entry in entries
+    ]
