@@ -1,4 +1,4 @@
-"""The repository's tasks: python3.11 build.py demo | test | package | environment. Needs nothing but Python 3.11.
+"""The repository's tasks: python3.11 build.py demo | check | test | package | environment; needs only Python 3.11.
 
 Each makes ``.venv/`` first: what the product, its tests and training need, in the versions that pyproject.toml pins,
 with Blender 4.5 as a module. ``test`` adds a thin environment for each other Blender, in ``.venv/bpy-X.Y``.
@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     shared.add_argument("--torch", choices=("cpu", "cuda"), help="build of torch to install (cpu)")
     tasks.add_parser("environment", parents=[shared], help="make or refresh .venv/")
     tasks.add_parser("demo", parents=[shared], help="bake the demo recording into out/")
+    tasks.add_parser("check", parents=[shared], help="lint, format and types, in seconds")
     test = tasks.add_parser("test", parents=[shared], help="run the tests in every Blender version")
     test.epilog = "Further arguments go to pytest; naming tests runs only those, with Blender 4.5."
     package = tasks.add_parser("package", parents=[shared], help="build the extension's zip into dist/")
@@ -83,6 +84,8 @@ def main(argv: list[str] | None = None) -> int:
         prepare_environment(arguments.torch)
         if arguments.task == "demo":
             return demo()
+        if arguments.task == "check":
+            return check()
         if arguments.task == "test":
             return run_tests(rest)
         if arguments.task == "fuzz":
@@ -249,7 +252,20 @@ def demo() -> int:
     return 0
 
 
-# Tests
+# Checks and tests
+
+
+def check() -> int:
+    """ruff and mypy as pyproject.toml configures them; all of them run, whatever the first one finds."""
+    tools = {"lint": ["ruff", "check"], "format": ["ruff", "format", "--check"], "types": ["mypy"]}
+    failures = []
+    for name, tool in tools.items():
+        say(f"checking {name}: {' '.join(tool)}")
+        if subprocess.run([str(python_of(ENVIRONMENT)), "-m", *tool], cwd=ROOT).returncode:
+            failures.append(name)
+    if failures:
+        raise BuildError(f"mend what is said above about {' and '.join(failures)}")
+    return 0
 
 
 def run_tests(arguments: list[str]) -> int:
@@ -349,7 +365,7 @@ def gather_wheels(target: str) -> list[Path]:
     for number, pin in enumerate(missing, 1):
         say(f"fetching {pin} for {target} into wheels/ ({number} of {len(missing)})")
         fetch_wheel(pin, target)
-    return [find_wheel(pin, target) for pin in pins]
+    return [wheel for pin in pins if (wheel := find_wheel(pin, target))]
 
 
 def find_wheel(pin: str, target: str) -> Path | None:

@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from . import pipeline
 from .console import Progress
 from .errors import Cancelled, TalkerError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -46,7 +50,7 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
 
 
-def _add_animate(commands) -> None:
+def _add_animate(commands: "Subparsers") -> None:
     parser = commands.add_parser("animate", help="recording to blendshape weights, without Blender")
     _add_performance(parser)
     parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
@@ -76,7 +80,7 @@ def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
     print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
 
 
-def _add_bake(commands) -> None:
+def _add_bake(commands: "Subparsers") -> None:
     parser = commands.add_parser("bake", help="recording to an animated head in a .blend, with exports")
     _add_performance(parser)
     parser.add_argument("--out", required=True, metavar="F.blend", help="Blender file to write")
@@ -122,7 +126,7 @@ def _notifier(progress: Progress) -> Callable[[str], None]:
     return notify
 
 
-def _add_contact_sheet(commands) -> None:
+def _add_contact_sheet(commands: "Subparsers") -> None:
     parser = commands.add_parser("contact-sheet", help="a picture of every blendshape, or of every emotion, in one PNG")
     parser.add_argument("--out", required=True, metavar="F.png", help="file to write")
     parser.add_argument("--emotions", action="store_true", help="show the emotions at intensity 1 instead")
@@ -142,7 +146,7 @@ def _contact_sheet(arguments: argparse.Namespace, progress: Progress) -> None:
     print(path)
 
 
-def _add_flame(commands) -> None:
+def _add_flame(commands: "Subparsers") -> None:
     parser = commands.add_parser("flame", help="recording to FLAME's expression and jaw pose, for your model file")
     _add_performance(parser)
     parser.add_argument("--model", required=True, metavar="FLAME.pkl", help="FLAME's generic_model file (.pkl or .npz)")

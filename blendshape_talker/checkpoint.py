@@ -36,7 +36,7 @@ def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arr
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                np.lib.format.write_array(member, array, allow_pickle=False)  # type: ignore[no-untyped-call]
     return target
 
 

@@ -76,7 +76,8 @@ class Encoder(nn.Module):
 
     def read_patches(self, patches: torch.Tensor) -> torch.Tensor:
         """patches (N, C, S / p, S / p) -> weights (N, K_A + K_E)."""
-        return self.shortcut(patches.flatten(1)) + self.output(self.branch(patches))
+        weights: torch.Tensor = self.shortcut(patches.flatten(1)) + self.output(self.branch(patches))
+        return weights
 
 
 class FusionNetwork(nn.Module):
@@ -94,7 +95,8 @@ class FusionNetwork(nn.Module):
 
     def decode(self, weights: torch.Tensor) -> torch.Tensor:
         """weights (N, K_A + K_E) -> deformations (N, 5023, 3), metres."""
-        return torch.tensordot(weights, self.blendshapes, 1)
+        deformations: torch.Tensor = torch.tensordot(weights, self.blendshapes, 1)
+        return deformations
 
     def forward(self, images: torch.Tensor, kind: Domain) -> tuple[torch.Tensor, torch.Tensor]:
         """images (N, 3, S, S) of one domain -> (w_A (N, K_A), w_E (N, K_E))."""

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,10 @@ from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 from .speech.audio import load_recording
 from .speech.quality import speech_warning
+
+if TYPE_CHECKING:
+    from .fusion import FusionModel
+    from .speech.network import SpeechModel
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +77,8 @@ class Animation:
     @property
     def emotion_weights(self) -> np.ndarray:
         """(T, K_E) what the emotion does, the blinks taken out: expression_weights - blink_weights."""
-        return self.expression_weights - self.blink_weights
+        emotion: np.ndarray = self.expression_weights - self.blink_weights
+        return emotion
 
     @property
     def frame_count(self) -> int:
@@ -110,16 +116,16 @@ class Animation:
         with whole_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w") as member:
-                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                    np.lib.format.write_array(member, array, allow_pickle=False)  # type: ignore[no-untyped-call]
             if displacements:
                 self._write_displacements(archive)
         return Path(path)
 
     def _write_displacements(self, archive: zipfile.ZipFile, block: int = 600) -> None:
         shape = (self.frame_count, *self.blendshapes.shape[1:])
-        header = {"descr": np.lib.format.dtype_to_descr(np.dtype("<f4")), "fortran_order": False, "shape": shape}
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         with archive.open("displacements.npy", "w", force_zip64=True) as member:
-            np.lib.format.write_array_header_2_0(member, header)
+            np.lib.format.write_array_header_2_0(member, header)  # type: ignore[no-untyped-call]
             for start in range(0, self.frame_count, block):
                 member.write(self.displacements(start, start + block).astype("<f4").tobytes())
 
@@ -127,7 +133,9 @@ class Animation:
 class Talker:
     """Both networks and the expression library, loaded once; :meth:`animate` is the whole path."""
 
-    def __init__(self, speech_model, fusion_model, library: ExpressionLibrary, device: str) -> None:
+    def __init__(
+        self, speech_model: "SpeechModel", fusion_model: "FusionModel", library: ExpressionLibrary, device: str
+    ) -> None:
         self.speech_model = speech_model
         self.fusion_model = fusion_model
         self.library = library
@@ -260,12 +268,14 @@ def take_gain(frames: int, seed: int) -> np.ndarray:
     # a uniform cubic B-spline through random knots: smooth, and no frame depends on how long the recording is
     basis = ((1 - share) ** 3, 3 * share**3 - 6 * share**2 + 4, -3 * share**3 + 3 * share**2 + 3 * share + 1, share**3)
     wander = sum(part / 6 * knots[before + offset] for offset, part in enumerate(basis))
-    return (1 + np.clip(1.4 * wander, -0.25, 0.25)).astype(np.float32)
+    opening: np.ndarray = 1 + np.clip(1.4 * wander, -0.25, 0.25)
+    return opening.astype(np.float32)
 
 
 def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:
     """(K,) metres that one unit of each blendshape opens the lips: vertical distance of the inner-lip vertices."""
-    return blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]
+    opening: np.ndarray = blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]
+    return opening
 
 
 def keep_contacts(times: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
@@ -302,4 +312,5 @@ def resample(weights: np.ndarray, times: np.ndarray) -> np.ndarray:
     before = np.floor(position).astype(int)
     after = np.minimum(before + 1, len(weights) - 1)
     share = (position - before)[:, None]
-    return ((1 - share) * weights[before] + share * weights[after]).astype(np.float32)
+    sampled: np.ndarray = (1 - share) * weights[before] + share * weights[after]
+    return sampled.astype(np.float32)

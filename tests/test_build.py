@@ -179,6 +179,22 @@ def test_failures_say_in_which_blender(monkeypatch, capsys):
     assert runs == [("4.5", ["tests/test_build.py", "-x"])]
 
 
+def test_check_runs_every_tool_and_names_what_failed(monkeypatch, capsys):
+    runs: list[str] = []
+
+    def run(command, cwd):
+        runs.append(command[2])
+        return subprocess.CompletedProcess(command, int("format" in command or "mypy" in command))
+
+    monkeypatch.setattr(build, "prepare_environment", lambda torch: None)
+    monkeypatch.setattr(build.subprocess, "run", run)
+    assert build.main(["check"]) == 1
+    assert runs == ["ruff", "ruff", "mypy"]
+    assert "about format and types\n" in capsys.readouterr().err
+    monkeypatch.setattr(build.subprocess, "run", lambda command, cwd: subprocess.CompletedProcess(command, 0))
+    assert build.main(["check"]) == 0
+
+
 @pytest.mark.parametrize("name", ["build.py", ".ci/run", "README.md", "pyproject.toml", "blender_manifest.toml"])
 def test_no_path_of_one_machine_is_written_down(name: str):
     text = (build.ROOT / name).read_text(encoding="utf-8")

@@ -137,14 +137,16 @@ def _load(directory: Path) -> ExpressionLibrary:
 def smooth_step(position: np.ndarray) -> np.ndarray:
     """Minimum-jerk rise from 0 to 1 while ``position`` goes from 0 to 1 (Flash & Hogan 1985)."""
     position = np.clip(position, 0.0, 1.0)
-    return position**3 * (10.0 - 15.0 * position + 6.0 * position**2)
+    risen: np.ndarray = position**3 * (10.0 - 15.0 * position + 6.0 * position**2)
+    return risen
 
 
 def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
     """Lid closure 0 … 1 of a blink that starts at ``start`` seconds: fast down, a moment shut, slowly up."""
     down = smooth_step((clock - start) / BLINK_CLOSING)
     up = smooth_step((clock - start - BLINK_CLOSING - BLINK_CLOSED) / BLINK_OPENING)
-    return down - up
+    closure: np.ndarray = down - up
+    return closure
 
 
 def _generator(seed: int, stream: int) -> np.random.Generator:
@@ -157,7 +159,8 @@ def _channels(directions: tuple[str, ...], *prefixes: str) -> np.ndarray:
 
 def _envelope(clock: np.ndarray, duration: float, onset: float, offset: float) -> np.ndarray:
     rise, fall = (max(min(x, _LONGEST_SHARE * duration), 1e-6) for x in (onset, offset))
-    return smooth_step(clock / rise) * smooth_step((duration - clock) / fall)
+    envelope: np.ndarray = smooth_step(clock / rise) * smooth_step((duration - clock) / fall)
+    return envelope
 
 
 def _noise(clock: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -171,7 +174,8 @@ def _noise(clock: np.ndarray, count: int, generator: np.random.Generator) -> np.
     for index in range(count):  # one at a time: an hour of all tones at once would fill the memory
         waves = np.sin(2.0 * np.pi * clock[:, None] * frequency[index] + phase[index])
         result[:, index] = waves @ strength[index]
-    return np.tanh(2.0 * result)  # the sum of seven tones rarely comes near its bound
+    bounded: np.ndarray = np.tanh(2.0 * result)  # the sum of seven tones rarely comes near its bound
+    return bounded
 
 
 def _blink_curve(

@@ -24,12 +24,14 @@ def blink_layer(shapes: np.ndarray, emotion: np.ndarray, closure: np.ndarray) ->
         raise ValueError(f"{emotion.shape} weights do not fit {len(shapes)} blendshapes")
     opening = lid_opening(shapes, emotion)
     wanted = (1.0 - np.asarray(closure)[:, None]) * np.maximum(opening, 0.0)
-    return ((opening - wanted) @ closing_weights(shapes)).astype(np.float32)
+    layer: np.ndarray = (opening - wanted) @ closing_weights(shapes)
+    return layer.astype(np.float32)
 
 
 def lid_opening(shapes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(T, 2) metres by which the left and the right eye are open: 0 is shut, below 0 a lid is through the eye."""
-    return lid_gaps(load_head().vertices) - SHUT + np.asarray(weights, np.float64) @ lid_gaps(shapes)
+    opening: np.ndarray = lid_gaps(load_head().vertices) - SHUT + np.asarray(weights, np.float64) @ lid_gaps(shapes)
+    return opening
 
 
 def closing_weights(shapes: np.ndarray) -> np.ndarray:

@@ -91,7 +91,8 @@ def lip_gap_mm(vertices: np.ndarray) -> np.ndarray:
 
     The design's lip gap is this minus its value in the neutral pose.
     """
-    return 1e3 * np.linalg.norm(vertices[..., UPPER_LIP, :] - vertices[..., LOWER_LIP, :], axis=-1)
+    gap: np.ndarray = 1e3 * np.linalg.norm(vertices[..., UPPER_LIP, :] - vertices[..., LOWER_LIP, :], axis=-1)
+    return gap
 
 
 def lid_gaps(shapes: np.ndarray) -> np.ndarray:
@@ -129,7 +130,7 @@ class GeometryMap:
     def to_image(self, deltas: np.ndarray) -> np.ndarray:
         """Geometry images (…, 3, 64, 64) of vertex displacements (…, 5023, 3)."""
         deltas = _checked(deltas, (VERTEX_COUNT, 3), "vertex displacements")
-        image = np.einsum("pk,...pkc->...cp", self._flat_weights, deltas[..., self._flat_vertices, :])
+        image: np.ndarray = np.einsum("pk,...pkc->...cp", self._flat_weights, deltas[..., self._flat_vertices, :])
         return image.reshape(*deltas.shape[:-2], 3, self.size, self.size).astype(np.float32)
 
     def to_vertices(self, images: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class FlameModel:
         """The same model of some of its vertices, in single precision: enough for a fit to hundredths of a mm."""
         parts = (self.template, self.expression_directions, self.jaw_directions, self.jaw_weights)
         kept = [np.ascontiguousarray(part[vertices], np.float32) for part in parts]
-        return FlameModel(*kept, self.joint.astype(np.float32), self.joint_directions.astype(np.float32))
+        return FlameModel(*kept, *(part.astype(np.float32) for part in (self.joint, self.joint_directions)))
 
     def vertices(self, expression: np.ndarray, jaw_pose: np.ndarray) -> np.ndarray:
         """Exact model: expression (T, E), jaw_pose (T, 3) axis-angle in radians -> (T, V, 3) metres."""
@@ -61,7 +62,8 @@ class FlameModel:
         correctives = turn.reshape(len(turn), 9) @ self.jaw_directions.reshape(-1, 9).T
         posed = posed + correctives.reshape(posed.shape)
         swung = (posed - joint[:, None]) @ turn.transpose(0, 2, 1)
-        return posed + self.jaw_weights[:, None] * swung
+        reached: np.ndarray = posed + self.jaw_weights[:, None] * swung
+        return reached
 
     def jacobian_at_rest(self) -> np.ndarray:
         """d vertices / d (expression, jaw_pose) at zero: (3 V, E + 3)."""
@@ -90,7 +92,8 @@ def rotation_matrices(axis_angle: np.ndarray) -> np.ndarray:
     cross = np.zeros((len(axis), 3, 3))
     cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
     cross -= cross.transpose(0, 2, 1)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    turned: np.ndarray = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return turned
 
 
 def load_flame_model(path: str | os.PathLike[str]) -> FlameModel:
@@ -178,13 +181,14 @@ class FlameFitter:
 
     def _residual(self, solution: np.ndarray, target: np.ndarray) -> np.ndarray:
         reached = self._model.vertices(solution[:, :-3], solution[:, -3:]) - self._model.template
-        return target - reached.reshape(len(target), -1)
+        rest: np.ndarray = target - reached.reshape(len(target), -1)
+        return rest
 
 
 def save_parameters(path: str | os.PathLike[str], parameters: FlameParameters, fps: float) -> Path:
     """Write the ``.npz`` that Gaussian-avatar code reads (``allow_pickle=False``); complete or not at all."""
     frames = len(parameters.jaw_pose)
-    arrays = {
+    arrays: dict[str, Any] = {
         "expr": parameters.expression,
         "expression": parameters.expression,
         "jaw_pose": parameters.jaw_pose,

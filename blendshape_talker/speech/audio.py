@@ -139,7 +139,7 @@ def _read(path: Path, channel: int | None = None) -> _Reading:
     import soundfile
     import soxr
 
-    class Straight(soundfile.SoundFile):
+    class Straight(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is not typed
         """A file read from start to end: soundfile seeks after each read, and an MP3's decoder clicks at each seek."""
 
         def seekable(self) -> bool:
@@ -182,7 +182,8 @@ def _block(sound: "soundfile.SoundFile", began: bool) -> np.ndarray:
     import soundfile
 
     try:
-        return sound.read(_READ_FRAMES, dtype="float32", always_2d=True)
+        block: np.ndarray = sound.read(_READ_FRAMES, dtype="float32", always_2d=True)
+        return block
     except soundfile.SoundFileError:
         if not began:
             raise

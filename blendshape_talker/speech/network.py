@@ -82,7 +82,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
     class BiasedAttention(nn.Module):
         """Multi-head attention within a reach; the learned bias per head and distance starts as FaceFormer's."""
 
-        def __init__(self, reach: int, decay_ticks: float):
+        def __init__(self, reach: int, decay_ticks: float) -> None:
             super().__init__()
             self.reach = reach
             self.kept: torch.Tensor | None = None
@@ -93,7 +93,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             slopes = 2.0 ** -torch.arange(config.heads)
             self.bias = nn.Parameter(-slopes[:, None] * distance)
 
-        def bias_of(self, distance):
+        def bias_of(self, distance: torch.Tensor) -> torch.Tensor:
             """(T,S) distances -> (H,T,S) bias, minus infinity beyond the reach; kept for blocks of one size"""
             if not self.training and self.kept is not None and self.kept.shape[1:] == distance.shape:
                 return self.kept
@@ -102,7 +102,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             self.kept = None if self.training else bias
             return bias
 
-        def forward(self, x, memory, distance):
+        def forward(self, x: torch.Tensor, memory: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
             """x (B,T,D), memory (B,S,D), distance (T,S) from rows of x to rows of memory -> (B,T,D)"""
             batch, length, width = x.shape
             heads = config.heads
@@ -111,10 +111,11 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             attended = functional.scaled_dot_product_attention(
                 query, pairs[0], pairs[1], attn_mask=self.bias_of(distance)
             )
-            return self.out(attended.transpose(1, 2).reshape(batch, length, width))
+            heard: torch.Tensor = self.out(attended.transpose(1, 2).reshape(batch, length, width))
+            return heard
 
     class Layer(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.norms = nn.ModuleList([nn.LayerNorm(config.width) for _ in range(3)])
             self.temporal = BiasedAttention(config.frame_reach, decay_ticks=4)
@@ -123,15 +124,18 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
                 nn.Linear(config.width, 2 * config.width), nn.GELU(), nn.Linear(2 * config.width, config.width)
             )
 
-        def forward(self, x, audio, frame_distance, audio_distance):
+        def forward(
+            self, x: torch.Tensor, audio: torch.Tensor, frame_distance: torch.Tensor, audio_distance: torch.Tensor
+        ) -> torch.Tensor:
             """x (B,T,D), audio (B,A,D) -> (B,T,D)"""
             normal = self.norms[0](x)
             x = x + self.temporal(normal, normal, frame_distance)
             x = x + self.cross_modal(self.norms[1](x), audio, audio_distance)
-            return x + self.feed(self.norms[2](x))
+            fed: torch.Tensor = x + self.feed(self.norms[2](x))
+            return fed
 
     class SpeechNetwork(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.feature_norm = nn.LayerNorm(config.feature_width)
             self.listen = nn.Conv1d(config.feature_width, config.width, 3, padding=1)
@@ -144,7 +148,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             nn.init.zeros_(self.output.weight)
             nn.init.zeros_(self.output.bias)
 
-        def forward(self, features, style, frames):
+        def forward(self, features: torch.Tensor, style: torch.Tensor, frames: int) -> torch.Tensor:
             """features (B,A,512) at 50 Hz, style (B,) -> (B,frames,K) at 60 Hz"""
             audio = self.audio_norm(self.listen(self.feature_norm(features).transpose(1, 2)).transpose(1, 2))
             frame = torch.arange(frames, device=features.device)
@@ -154,9 +158,10 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
             x = at_frames(audio, frame) + periodic_positions(frame)[None] + self.style(style)[:, None]
             for layer in self.layers:
                 x = layer(x, audio, frame_distance, audio_distance)
-            return self.output(self.output_norm(x))
+            coefficients: torch.Tensor = self.output(self.output_norm(x))
+            return coefficients
 
-    def at_frames(audio, frame):
+    def at_frames(audio: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
         """Audio rows (B,A,D) interpolated linearly at the frames' times: (B,T,D)"""
         position = frame * (TICKS_PER_FRAME / TICKS_PER_FEATURE)
         before = position.floor().long().clamp(max=audio.shape[1] - 1)
@@ -164,7 +169,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
         share = (position - before).clamp(0, 1)[None, :, None]
         return audio[:, before] * (1 - share) + audio[:, after] * share
 
-    def periodic_positions(frame):
+    def periodic_positions(frame: torch.Tensor) -> torch.Tensor:
         """FaceFormer's periodic positional encoding (its section 3.2), here made of the period's harmonics: (T,D)"""
         harmonic = torch.arange(1, config.width // 2 + 1, device=frame.device) % (config.period // 2) + 1
         angle = 2 * torch.pi * (frame[:, None] % config.period) * harmonic[None] / config.period
@@ -310,7 +315,8 @@ class SpeechModel:
         with torch.inference_mode():
             style = torch.tensor([style_index], device=self.device)
             audio = torch.from_numpy(features).to(self.device)
-            return self._network(audio[None], style, frames)[0].cpu().numpy()
+            coefficients: torch.Tensor = self._network(audio[None], style, frames)[0]
+            return coefficients.cpu().numpy()
 
     def _style_index(self, style: str | None) -> int:
         if style is None:

@@ -74,7 +74,7 @@ def missing_bytes(path: str | os.PathLike[str]) -> bool:
         at = 12
         while at + 8 <= size:
             stream.seek(at)
-            kind, length = stream.read(4), struct.unpack(number, stream.read(4))[0]
+            kind, length = stream.read(4), int(struct.unpack(number, stream.read(4))[0])
             if kind == wanted:
                 return length < _UNKNOWN_SIZE and at + 8 + length > size
             at += 8 + length + length % 2

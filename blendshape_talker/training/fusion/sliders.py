@@ -36,7 +36,7 @@ def scale_to_sliders(
         own = (weights[:, :count] if kind == "speech" else weights[:, count:]).numpy()
         factors.append(torch.from_numpy(headroom * slider_scale(np.vstack([own, own[:, pairing.partner]]))).float())
     factor = torch.cat(factors)
-    network.blendshapes *= factor[:, None, None]
+    network.blendshapes.mul_(factor[:, None, None])
     for encoder in (network.speech_encoder, network.expression_encoder):
         encoder.patches.weight *= _MM  # trained on millimetres, used on metres
         encoder.shortcut.weight /= factor[:, None]

@@ -7,6 +7,7 @@ similarity and move affinely. ICT's blink leaves a slit; here the lids meet.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ class Facs:
     faces: np.ndarray
 
 
-def load_facs(path: str | Path) -> Facs:
+def load_facs(path: str | os.PathLike[str]) -> Facs:
     """Read what :func:`make_facs` wrote; :class:`TalkerError` when it is missing or something else."""
     try:
         arrays = checkpoint.load(path, KIND)[1]

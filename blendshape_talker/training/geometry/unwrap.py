@@ -104,8 +104,8 @@ def equal_area(
         if spread < best_spread:
             best, best_spread = positions, spread
         triangle_excess = np.log(np.maximum(areas, 1e-12) / target)
-        edge_excess = np.bincount(sides.ravel(), np.repeat(triangle_excess, 3), len(edges))
-        edge_excess = edge_excess / np.bincount(sides.ravel(), minlength=len(edges))
+        summed = np.bincount(sides.ravel(), np.repeat(triangle_excess, 3), len(edges))
+        edge_excess = summed / np.bincount(sides.ravel(), minlength=len(edges))
         step = 0.15 * edge_excess + 0.15 * excess[edges].mean(1)
         stiffness *= np.exp(np.clip(step, -0.5, 0.5))
         stiffness /= np.exp(np.log(stiffness).mean())

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def noisy_takes(sequences: Sequence[SpeechSequence], seed: int = 0) -> Iterator[
         samples = sequence.samples()
         noise = make(len(samples) / SAMPLE_RATE, np.random.default_rng([seed, number]))
         mixed = conditions.mixed(samples, noise, NOISE_DECIBELS)
-        yield replace(sequence, subject="noise", load_samples=lambda mixed=mixed: mixed)
+        yield replace(sequence, subject="noise", load_samples=partial(np.asarray, mixed))
 
 
 def run(
