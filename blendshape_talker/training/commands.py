@@ -16,6 +16,7 @@ def add_commands(commands) -> None:
     corpora = corpus.add_subparsers(dest="corpus", metavar="CORPUS", required=True)
     _add_geometry(corpora)
     _add_speech_corpus(corpora)
+    _add_people_corpus(corpora)
     _add_demo_speech(corpora)
     _add_expressions(corpora)
     _add_encoder(corpora)
@@ -29,6 +30,7 @@ def add_commands(commands) -> None:
 
     _add_train_speech(networks)
     _add_evaluate_speech(subjects)
+    _add_evaluate_people(subjects)
     _add_evaluate_conditions(subjects)
     _add_train_fusion(networks)
     _add_evaluate_fusion(subjects)
@@ -97,6 +99,24 @@ def _speech_corpus(arguments: argparse.Namespace, progress: Progress) -> None:
         processes=arguments.processes,
         progress=progress,
     )
+
+
+def _add_people_corpus(corpora) -> None:
+    parser = corpora.add_parser(
+        "people", help="people seen while they speak: FACS curves fitted to landmarks of videos"
+    )
+    parser.add_argument("--geometry", required=True, metavar="facs.npz", help="the file of `corpus geometry`")
+    parser.add_argument("--landmarks", required=True, metavar="DIR", help="NAME_landmarks.npz beside recordings NAME/")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.set_defaults(run=_people_corpus)
+
+
+def _people_corpus(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .corpus import people
+
+    figures = people.make_people_corpus(arguments.geometry, arguments.landmarks, arguments.out, progress)
+    progress.close()
+    print(people.table(figures))
 
 
 def _add_demo_speech(corpora) -> None:
@@ -185,6 +205,8 @@ def _add_train_speech(networks) -> None:
     parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
     parser.add_argument("--out", required=True, metavar="F.npz", help="the weights; state, losses and plot beside them")
     parser.add_argument("--cache", required=True, metavar="DIR", help="folder for the encoder's features")
+    parser.add_argument("--people", metavar="DIR", help="the folder of `corpus people`: how people move besides")
+    parser.add_argument("--start", metavar="F.npz", help="weights to begin with, such as those of a run without people")
     parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
     parser.add_argument("--copies", type=int, metavar="N", help="augmented copies of each take (the bundled weights')")
     parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
@@ -197,7 +219,10 @@ def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
     given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
     changes = {name: value for name, value in given.items() if value is not None}
     settings = train_speech.TrainingSettings(**changes)
-    path = train_speech.train(arguments.corpus, arguments.out, arguments.cache, settings, progress)
+    path = train_speech.train(
+        arguments.corpus, arguments.out, arguments.cache, settings, progress,
+        people=arguments.people, start=arguments.start,
+    )  # fmt: skip
     progress.close()
     print(path)
 
@@ -236,6 +261,22 @@ def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
         )  # fmt: skip
     else:
         table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_people(subjects) -> None:
+    parser = subjects.add_parser("people", help="the mouth against people whom a camera saw and no network knows")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_people)
+
+
+def _evaluate_people(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .speech import evaluate_people
+
+    table = evaluate_people.run(arguments.corpus, arguments.model, arguments.json, progress)
     progress.close()
     print(table)
 

@@ -12,6 +12,7 @@ from blendshape_talker.speech import whisper
     [
         (["corpus", "encoder", "--whisper", "none.npz", "--out", "out.npz"], "none.npz"),
         (["evaluate", "speech", "--corpus", "nowhere"], "nowhere"),
+        (["evaluate", "people", "--corpus", "nowhere"], "nowhere"),
         (["train", "speech", "--corpus", "nowhere", "--out", "speech.npz", "--cache", "cache"], "nowhere"),
         (["train", "speech", "--corpus", "nowhere", "--out", "speech.pt", "--cache", "cache"], "npz"),
     ],

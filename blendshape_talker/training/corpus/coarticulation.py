@@ -200,7 +200,10 @@ def contact_spans(phones: Sequence[Phone], kind: frozenset[str]) -> list[tuple[f
     return spans
 
 
-def _envelope(spans: Sequence[tuple[float, float]], clock: np.ndarray, attack: float, release: float) -> np.ndarray:
+def contact_envelope(
+    spans: Sequence[tuple[float, float]], clock: np.ndarray, attack: float, release: float
+) -> np.ndarray:
+    """(T,) 1 within ``spans`` of seconds, with flanks of ``attack`` and ``release`` s, at times ``clock`` (T,) s."""
     result = np.zeros(len(clock))
     for start, end in spans:
         result = np.maximum(result, _ramp(clock, start, end, attack, release))
@@ -290,8 +293,8 @@ def _mouth_timing(phones: Sequence[Phone], samples: np.ndarray, style: SpeakingS
     channels = blend_targets(phones, frames, style.precision)[::_OVERSAMPLING]
     gain = loudness_gain(samples, phones, frames, style.loudness)[::_OVERSAMPLING]
     quickness = style.precision**-0.5
-    closed = _envelope(contact_spans(phones, BILABIALS), clock, 0.060 * quickness, 0.055 * quickness)
-    tucked = _envelope(contact_spans(phones, LABIODENTALS), clock, 0.060 * quickness, 0.055 * quickness)
+    closed = contact_envelope(contact_spans(phones, BILABIALS), clock, 0.060 * quickness, 0.055 * quickness)
+    tucked = contact_envelope(contact_spans(phones, LABIODENTALS), clock, 0.060 * quickness, 0.055 * quickness)
     tucked = tucked * (1 - closed)  # from [v] to [b] the lower lip leaves the teeth while it rises to the upper lip
     return _MouthTiming(clock, channels, gain, closed, tucked, rest_envelope(phones, clock))
 
@@ -301,7 +304,7 @@ def _aperture(mouth: _MouthTiming, phones: Sequence[Phone], style: SpeakingStyle
     aperture = mouth.channels[:, _APERTURE] * mouth.gain * style.lips * APERTURE_MM
     tucked, closed = mouth.tucked, mouth.closed
     aperture = aperture * (1 - tucked) + tucked * np.minimum(aperture, 0.125 * APERTURE_MM * style.lips)
-    narrowed = 0.8 * _envelope(contact_spans(phones, frozenset("W")), mouth.clock, 0.080, 0.070)
+    narrowed = 0.8 * contact_envelope(contact_spans(phones, frozenset("W")), mouth.clock, 0.080, 0.070)
     aperture = aperture * (1 - narrowed) + narrowed * np.minimum(aperture, 0.18 * APERTURE_MM * style.lips)
     return (aperture * (1 - closed) - PRESSED_MM * closed) * (1 - mouth.shut)
 

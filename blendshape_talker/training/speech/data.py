@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,10 +184,12 @@ def prepare(
     recorded_copies: int = 3,
     seed: int = 0,
     progress: Progress | None = None,
+    quiet: float = 0.06,
 ) -> list[Example]:
     """Examples for training and validation: each sequence clean, and ``copies`` augmented ones of those to train on.
 
     ``recorded_copies`` of those whose ``source`` names a recording: real voices are scarce beside synthetic ones.
+    ``quiet``: sounds without speech, as a share of the time.
     """
     content = "".join(f"{sequence.name} {sequence.frames} {sequence.voice} {sequence.text}" for sequence in sequences)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -220,7 +222,7 @@ def prepare(
             moved = timing.of_frames(coefficients, frames)
             examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved))
     seconds = sum(example.seconds for example in examples if example.split == "train")
-    for name, samples in quiet_sounds(0.06 * seconds, seed):
+    for name, samples in quiet_sounds(quiet * seconds, seed) if quiet else ():
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
         still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
         examples.append(Example(name, QUIET_SUBJECT, "train", features, still))
@@ -294,9 +296,21 @@ def _beats(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 class Windows:
-    """Batches of stretches of equal length, drawn by sound time; batch n is the same in every run with the seed."""
+    """Batches of stretches of equal length, drawn by sound time; batch n is the same in every run with the seed.
 
-    def __init__(self, examples: Sequence[Example], styles: Sequence[str], seconds: float, seed: int):
+    The speakers ``seen`` by a camera are ``seen_share`` of all, each of them by the root of their time: one man talked
+    far more than the others.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        styles: Sequence[str],
+        seconds: float,
+        seed: int,
+        seen: Collection[str] = (),
+        seen_share: float = 0.5,
+    ):
         if not examples:
             raise TalkerError("the corpus has no training sequences; make it again with more sequences")
         self._examples = list(examples)
@@ -305,7 +319,13 @@ class Windows:
         for index, style in enumerate(self._style):
             self._by_style.setdefault(style, []).append(index)
         lengths = np.array([example.seconds for example in examples])
-        self._chance = lengths / lengths.sum()
+        theirs = np.array([example.subject in seen for example in examples])
+        chance = lengths / lengths[~theirs].sum() if not theirs.all() else lengths
+        if theirs.any():
+            total = {who: sum(e.seconds for e in examples if e.subject == who) for who in seen}
+            rooted = np.array([e.seconds / np.sqrt(total[e.subject]) if e.subject in seen else 0.0 for e in examples])
+            chance = np.where(theirs, seen_share * rooted / rooted.sum(), (1 - seen_share) * chance)
+        self._chance = chance / chance.sum()
         self._steps = round(seconds * 10)
         self._seed = seed
 

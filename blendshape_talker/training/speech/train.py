@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
-from ...speech.network import FPS, SpeechConfig, build_network, save_weights
+from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
 from ..corpus.speech_layouts import read_corpus
 from . import losses
@@ -34,6 +34,10 @@ class TrainingSettings:
     frames in which the lips touch; ``parted``: of closing them where they should not touch; ``context``: of frames
     around which the face changes fast. ``average_style``: share of examples shown with the average style instead of
     their speaker's. ``copies``: augmented copies of each synthetic take, ``recorded_copies`` of each recorded one.
+
+    With people seen by a camera beside the corpus: ``people_share`` of each batch is theirs; the average style is
+    theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
+    of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes.
     """
 
     steps: int = 1800
@@ -56,6 +60,9 @@ class TrainingSettings:
     contact: float = 4.0
     parted: float = 0.5
     context: float = 0.25
+    people_share: float = 0.5
+    people_copies: int = 1
+    ruled: float = 0.1
 
 
 class MouthLoss:
@@ -82,22 +89,33 @@ class MouthLoss:
         """Opening of the mouth's middle (B,T), mm: the gap that closures are judged by."""
         return self.gaps(coefficients)[..., self._middle]
 
-    def __call__(self, predicted: "torch.Tensor", target: "torch.Tensor") -> dict[str, "torch.Tensor"]:
-        """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers."""
+    def __call__(
+        self, predicted: "torch.Tensor", target: "torch.Tensor", followed: "torch.Tensor | None" = None
+    ) -> dict[str, "torch.Tensor"]:
+        """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers.
+
+        ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None.
+        """
+        import torch
+
         settings = self._settings
         gap, wanted = self.gaps(predicted), self.gaps(target)
         middle = wanted[..., self._middle]
         opening = middle.quantile(0.95, dim=1, keepdim=True).clamp(min=4)
-        weight = losses.contact_weight(middle, opening, settings.contact)
-        weight = weight * losses.context_weight(target, settings.context)
+        contact = losses.contact_weight(middle, opening, settings.contact)
+        weight = contact * losses.context_weight(target, settings.context)
         weight = weight / weight.mean()
+        way = torch.ones(len(target)) if followed is None else followed
+        touching = losses.contact_weight(middle, opening, 1.0) - 1
+        weight = weight * (way[:, None] + (1 - way[:, None]) * touching)
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
         return {
             "position": settings.position * (weight * distance).mean(),
             "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
             "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
-            "liveliness": settings.liveliness * losses.liveliness(gap, wanted),
+            "liveliness": settings.liveliness
+            * losses.liveliness(gap * way[:, None, None], wanted * way[:, None, None]),
             "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
         }
 
@@ -110,11 +128,15 @@ def train(
     progress: Progress | None = None,
     report_every: int = 100,
     encoder: WhisperEncoder | None = None,
+    people: str | os.PathLike[str] | None = None,
+    start: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Train on a corpus of ``corpus speech`` (or VOCASET's files) and write ``out`` (speech.npz).
 
     Beside it: ``speech.training`` to go on from after an interruption (also with more steps), ``speech.json`` with the
     losses, ``speech.png`` with their curves. Features are kept in ``cache``. ``encoder``: another one than the bundled.
+    ``people``: folder of ``corpus people`` to learn from as well. ``start``: weights to begin with; their basis, size
+    and styles stay, new speakers begin as the average.
     """
     import torch
 
@@ -124,23 +146,36 @@ def train(
         raise TalkerError(f"{out}: the weights' file must end in .npz")
     torch.manual_seed(settings.seed)
     sequences = read_corpus(corpus)
-    basis = fit_basis(sequences, vertex_weights(load_head()), settings.basis_size, settings.seed)
+    begun = load_weights(start) if start else None
+    if begun:
+        basis = Basis(begun[2], vertex_weights(load_head()))
+    else:
+        basis = fit_basis(sequences, vertex_weights(load_head()), settings.basis_size, settings.seed)
     copies = (settings.copies, settings.recorded_copies)
     encoder = encoder or WhisperEncoder.load()
     examples = prepare(sequences, basis, encoder, cache, *copies, settings.seed, progress)
+    seen: set[str] = set()
+    if people:
+        their, twice = read_corpus(people), (settings.people_copies, settings.people_copies)
+        examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
+        seen = {sequence.subject for sequence in their}
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
-    styles = ("average", *speakers)
+    known = begun[0].styles if begun else ("average",)
+    styles = (*known, *(speaker for speaker in speakers if speaker not in known))
     config = SpeechConfig(
         len(basis.shapes), styles, encoder.config.width, settings.width, layers=settings.layers,
         frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
     )  # fmt: skip
-    batches = Windows(training, config.styles, settings.seconds, settings.seed)
+    batches = Windows(training, config.styles, settings.seconds, settings.seed, seen, settings.people_share)
+    theirs = torch.tensor([style in seen for style in styles])
     minutes = sum(example.seconds for example in training) / 60
     logger.info("%d examples, %.0f minutes, %d speakers", len(training), minutes, len(speakers))
 
     network = build_network(config)
+    if begun:
+        _begin_with(network, config, begun)
     average = build_network(config)  # of the weights over the last steps: smoother than the weights of any one step
     average.load_state_dict(network.state_dict())
     loss_of = MouthLoss(basis, settings)
@@ -155,9 +190,14 @@ def train(
             group["lr"] = settings.rate * _schedule(step, settings.steps)
         features, target, style = (torch.from_numpy(array) for array in batches.batch(step, settings.batch))
         hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
+        followed = None
+        if seen:
+            # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
+            ruled = (hidden < settings.average_style) & ~theirs[style]
+            followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])
-        terms = loss_of(predicted, target)
+        terms = loss_of(predicted, target, followed)
         total = torch.stack(list(terms.values())).sum()
         optimiser.zero_grad()
         total.backward()
@@ -211,6 +251,19 @@ def validate(network: "torch.nn.Module", examples: list[Example], loss_of: Mouth
         "closed_frames_kept": kept / max(closed, 1),
         "jitter": float(np.mean(quickness)) if quickness else 0.0,
     }
+
+
+def _begin_with(network: "torch.nn.Module", config: SpeechConfig, begun: tuple) -> None:
+    """Put the weights of another run into ``network``; its new styles begin as the average."""
+    import torch
+
+    known, weights, _ = begun
+    if replace(known, styles=config.styles, coefficients=config.coefficients) != config:
+        raise TalkerError("the weights to start from are of a network of another size; leave out --start")
+    state = {name: torch.from_numpy(values) for name, values in weights.items()}
+    new = state["style.weight"][:1].repeat(len(config.styles) - len(known.styles), 1)
+    state["style.weight"] = torch.cat([state["style.weight"], new])
+    network.load_state_dict(state)
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -1,6 +1,7 @@
 """Data and training of the speech network on a miniature corpus: sounds that are loud when the mouth is open."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.corpus.vocaset import write_vocaset
 from blendshape_talker.training.speech import data as speech_data
 from blendshape_talker.training.speech import evaluate as evaluate_speech
-from blendshape_talker.training.speech.train import TrainingSettings, train
+from blendshape_talker.training.speech.train import MouthLoss, TrainingSettings, train
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +157,68 @@ def test_evaluation_as_text_and_json(corpus, trained, tmp_path):
 def test_weights_must_be_an_npz(corpus, tmp_path):
     with pytest.raises(TalkerError, match="npz"):
         train(corpus, tmp_path / "weights.pt", tmp_path / "cache")
+
+
+@pytest.fixture
+def people(corpus, tmp_path):
+    """The tone corpus as other people, whose mouths open half as far."""
+    folder = tmp_path / "people"
+    shutil.copytree(corpus, folder)
+    entries = json.loads((folder / "sequences.json").read_text())
+    for entry in entries:
+        entry["subject"] = f"seen {entry['subject']}"
+        path = folder / "curves" / f"{entry['name']}.npy"
+        np.save(path, 0.5 * np.load(path))
+    (folder / "sequences.json").write_text(json.dumps(entries))
+    with np.load(folder / "subjects.npz") as archive:
+        names, templates = np.array([f"seen {name}" for name in archive["names"]]), archive["templates"]
+    np.savez(folder / "subjects.npz", names=names, templates=templates)
+    return folder
+
+
+def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp_path):
+    settings = TrainingSettings(**{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6})
+    start = trained[0] / "speech.npz"
+    train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
+    before, after = SpeechModel.load(trained[0]), SpeechModel.load(tmp_path)
+    assert after.config.styles == ("average", "anna", "berta", "seen anna", "seen berta")
+    np.testing.assert_array_equal(after.basis, before.basis)
+    sound = vocaset.read_corpus(corpus)[0].samples()
+    moved = before.coefficients(sound, "anna")
+    assert np.abs(after.coefficients(sound, "anna") - moved).max() < 0.05 * np.abs(moved).max()
+    other = TrainingSettings(**{**vars(settings), "layers": 2})
+    with pytest.raises(TalkerError, match="another size"):
+        train(corpus, tmp_path / "other" / "speech.npz", tmp_path / "cache", other, people=people, start=start)
+
+
+def test_only_contacts_count_where_the_way_is_not_followed():
+    torch = pytest.importorskip("torch")
+    head = load_head()
+    shapes = np.zeros((1, 5023, 3), np.float32)
+    shapes[0, LOWER_LIP, 1] = -0.001  # a unit opens the mouth's middle by a millimetre
+    basis = speech_data.Basis(shapes, speech_data.vertex_weights(head))
+    loss = MouthLoss(basis, TrainingSettings())
+    target = torch.full((1, 60, 1), 8.0)
+    target[:, 20:24] = 0
+    elsewhere, contact = target.clone(), target.clone()
+    elsewhere[:, 40:50] = 6
+    contact[:, 20:24] = 2
+    nothing, whole = torch.zeros(1), torch.ones(1)
+
+    def total(predicted, followed) -> float:
+        return float(sum(term for name, term in loss(predicted, target, followed).items()))
+
+    assert total(elsewhere, nothing) < 0.02 * total(elsewhere, whole)
+    assert total(contact, nothing) > 0.3 * total(contact, whole)
+
+
+def test_a_talkative_man_is_not_all_of_the_people():
+    def example(subject: str) -> speech_data.Example:
+        features, coefficients = np.zeros((50, 512), np.float16), np.zeros((60, 1), np.float32)
+        return speech_data.Example(subject, subject, "train", features, coefficients)
+
+    examples = [*[example("he")] * 25, example("she"), *[example("rules")] * 200]
+    windows = speech_data.Windows(examples, ("average", "he", "she", "rules"), 1.0, 0, {"he", "she"}, 0.5)
+    style = np.concatenate([windows.batch(number, 40)[2] for number in range(50)])
+    assert (style == 3).mean() == pytest.approx(0.5, abs=0.05)
+    assert (style == 2).mean() == pytest.approx(0.5 / 6, abs=0.03)

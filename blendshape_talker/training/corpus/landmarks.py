@@ -1,0 +1,81 @@
+"""Faces of people measured in video: files of MediaPipe landmarks beside their recordings.
+
+A file ``NAME_landmarks.npz`` holds ``clips`` (C,), ``landmark`` (L,) MediaPipe's numbers, ``fps``, and
+``first_and_steps_32nds_px`` (C,T,L,3) int16: the first frame and then differences, in 32nds of a pixel; x to the right,
+y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. The clips are sentences of GRID
+(Cooke, Barker, Cunningham, Shao 2006), whose names spell their six words.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import TalkerError
+
+# GRID's picture: a pixel is 16/15 as wide as it is high.
+PIXEL_ASPECT = 16 / 15
+_COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
+_COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}
+_PREPOSITIONS = {"a": "at", "b": "by", "i": "in", "w": "with"}
+_DIGITS = dict(zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True))
+_ADVERBS = {"a": "again", "n": "now", "p": "please", "s": "soon"}
+
+
+@dataclass(frozen=True)
+class SeenClip:
+    """One sentence: ``points`` (T,L,3) in pixels as high as wide, x to the picture's right, y up, z to the camera."""
+
+    name: str
+    speaker: str
+    text: str
+    sound: Path
+    fps: float
+    points: np.ndarray
+
+
+def read_landmarks(path: Path) -> tuple[np.ndarray, list[SeenClip]]:
+    """MediaPipe's numbers (L,) and the clips of one landmark file.
+
+    A clip's speaker is what its name has before an underscore; without one, the file's name where several clips
+    are one person's (``s1_landmarks.npz``), or the clip's own (``others_landmarks.npz``: a person each).
+
+    :raises TalkerError: when the file is missing, broken, or holds something else.
+    """
+    need = ("clips", "landmark", "first_and_steps_32nds_px", "fps")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            clips, numbers, steps, fps = (archive[name] for name in need)
+    except FileNotFoundError:
+        raise TalkerError(f"{path} not found; name the folder that holds the landmark files") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TalkerError(f"{path}: no landmark file ({error}); it must hold {', '.join(need)}") from None
+    if steps.ndim != 4 or steps.shape[0] != len(clips) or steps.shape[2:] != (len(numbers), 3) or steps.shape[1] < 2:
+        raise TalkerError(f"{path}: {len(clips)} clips and {len(numbers)} landmarks, but points {steps.shape}")
+    if not float(fps) > 0:
+        raise TalkerError(f"{path}: {float(fps):g} frames a second; fps must be above zero")
+    points = steps.astype(np.int32).cumsum(axis=1).astype(np.float32) / 32
+    points *= np.array([PIXEL_ASPECT, -1, -PIXEL_ASPECT], np.float32)
+    group = path.name.removesuffix("_landmarks.npz")
+    result = []
+    for name, seen in zip(clips.astype(str).tolist(), points, strict=True):
+        speaker, _, sentence = name.rpartition("_")
+        speaker = speaker or (name if group == "others" else group)
+        result.append(SeenClip(name, speaker, spoken_text(sentence), path.parent / group / f"{name}.ogg", fps, seen))
+    return numbers, result
+
+
+def spoken_text(name: str) -> str:
+    """The six words that the name of a sentence of GRID spells: ``bbaf2n`` is "bin blue at f two now".
+
+    :raises TalkerError: for any other name.
+    """
+    try:
+        command, colour, preposition, letter, digit, adverb = name
+        words = [_COMMANDS[command], _COLOURS[colour], _PREPOSITIONS[preposition], letter, _DIGITS[digit]]
+        if not ("a" <= letter <= "z"):
+            raise KeyError(letter)
+        return " ".join([*words, _ADVERBS[adverb]])
+    except (KeyError, ValueError):
+        raise TalkerError(f"{name}: not the name of a sentence of GRID, such as bbaf2n") from None

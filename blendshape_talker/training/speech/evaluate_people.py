@@ -1,0 +1,144 @@
+"""How the mouth moves against people whom a camera saw and no network knows: `evaluate people` prints one table.
+
+The reference is what was measured, before anything was fitted or restored: the gap between the lips, the width of the
+mouth and how far the lips come forwards (of which one camera in front of a face sees little). A figure of a person is
+the mean over their sentences, at zero lag.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...errors import TalkerError
+from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ...files import whole_file
+from ...speech import lip_sync
+from ...speech.network import SpeechModel
+from ..corpus.people import read_seen
+from ..corpus.vocaset import SpeechSequence, read_corpus
+from .evaluate import table
+
+Progress = Callable[[float, str], None]
+
+COLUMNS = {
+    "takes": "takes",
+    "gap_correlation": "gap corr",
+    "worst_take": "worst take",
+    "width_correlation": "width corr",
+    "protrusion_correlation": "protrusion corr",
+    "liveliness": "liveliness",
+    "closure_f1": "closure F1",
+    "lag_ms": "lag ms",
+}
+POOLED = "one take each"
+
+
+@dataclass
+class _Takes:
+    gap: list[float] = field(default_factory=list)
+    width: list[float] = field(default_factory=list)
+    protrusion: list[float] = field(default_factory=list)
+    lively: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    matches: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    def figures(self) -> dict[str, float | None]:
+        matched, wanted, found = self.matches
+        return {
+            "takes": len(self.gap),
+            "gap_correlation": float(np.mean(self.gap)),
+            "worst_take": float(np.min(self.gap)),
+            "width_correlation": float(np.mean(self.width)),
+            "protrusion_correlation": float(np.mean(self.protrusion)),
+            "liveliness": float(np.mean(self.lively)),
+            "closure_f1": float(2 * matched / (wanted + found)) if wanted + found else None,
+            "lag_ms": float(np.median(self.lags)),
+        }
+
+
+def mouth_measures(displacements: Callable[[np.ndarray], np.ndarray], head: Head) -> np.ndarray:
+    """Gap, width and protrusion (T,3) in mm from rest; ``displacements(vertices (V,)) -> (T,V,3)`` in metres."""
+    right, left = head.lip_pairs[0, 0], head.lip_pairs[-1, 0]
+    chosen = np.array([UPPER_LIP, LOWER_LIP, right, left])
+    moved = displacements(chosen)
+    neutral = head.vertices[chosen]
+
+    def apart(a: int, b: int) -> np.ndarray:
+        distance = np.linalg.norm(neutral[a] - neutral[b] + moved[:, a] - moved[:, b], axis=1)
+        return distance - np.linalg.norm(neutral[a] - neutral[b])
+
+    return 1000 * np.stack([apart(0, 1), apart(2, 3), moved[:, :2, 2].mean(axis=1)], axis=1)
+
+
+def evaluate(
+    predict: Callable[[SpeechSequence], np.ndarray],
+    corpus: str | os.PathLike[str],
+    sequences: Sequence[SpeechSequence],
+    progress: Progress | None = None,
+) -> dict[str, dict[str, float | None]]:
+    """Figures per person, their mean and their worst. ``predict`` gives :func:`mouth_measures` (T,3) of a take.
+
+    People with a single take are one row together.
+    """
+    counts: dict[str, int] = {}
+    for sequence in sequences:
+        counts[sequence.subject] = counts.get(sequence.subject, 0) + 1
+    takes: dict[str, _Takes] = {}
+    for number, sequence in enumerate(sequences):
+        if progress is not None:
+            progress(number / len(sequences), f"Measuring {sequence.name}")
+        seen = read_seen(corpus, sequence.name)
+        found = predict(sequence)
+        frames = min(len(seen), len(found))
+        seen, found = seen[:frames], found[:frames]
+        person = takes.setdefault(sequence.subject if counts[sequence.subject] > 1 else POOLED, _Takes())
+        person.gap.append(lip_sync.correlation(seen[:, 0], np.maximum(found[:, 0], 0)))
+        person.width.append(lip_sync.correlation(seen[:, 1], found[:, 1]))
+        person.protrusion.append(lip_sync.correlation(seen[:, 2], found[:, 2]))
+        person.lively.append(lip_sync.jitter(seen[:, 0], found[:, 0]))
+        person.lags.append(lip_sync.lag_milliseconds(seen[:, 0], found[:, 0]))
+        person.matches += lip_sync.matched_closures(seen[:, 0], found[:, 0])
+    figures = {name: person.figures() for name, person in takes.items()}
+    return {"mean": _over(figures, np.mean), "worst person": _over(figures, np.min), **figures}
+
+
+def _over(
+    figures: Mapping[str, Mapping[str, float | None]], reduce: Callable[[list[float]], np.floating]
+) -> dict[str, float | None]:
+    """One row of all people: mean or least of each column; takes are summed, and no lag or liveliness is the least."""
+    row: dict[str, float | None] = {}
+    for name in COLUMNS:
+        values = [value for person in figures.values() if (value := person[name]) is not None]
+        if name == "takes":
+            row[name] = int(sum(values))
+        elif reduce is np.min and name in ("liveliness", "lag_ms"):
+            row[name] = None
+        else:
+            row[name] = float(reduce(values)) if values else None
+    return row
+
+
+def run(
+    corpus: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | None = None,
+    json_path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Measure the bundled model, or the one in the folder ``weights``, on the people held out; the table as text."""
+    sequences = [sequence for sequence in read_corpus(corpus) if sequence.split == "test"]
+    if not sequences:
+        raise TalkerError(f"{corpus}: nobody is held out in it; make it with `corpus people`")
+    model, head = SpeechModel.load(weights), load_head()
+
+    def predict(sequence: SpeechSequence) -> np.ndarray:
+        coefficients = model.coefficients(sequence.samples())
+        return mouth_measures(lambda chosen: np.einsum("tk,kvc->tvc", coefficients, model.basis[:, chosen]), head)
+
+    figures = evaluate(predict, corpus, sequences, progress)
+    if json_path is not None:
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(figures, indent=1).encode())
+    return table(figures, COLUMNS)

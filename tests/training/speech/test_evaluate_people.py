@@ -1,0 +1,55 @@
+"""`evaluate people`: figures against what a camera saw, people apart."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blendshape_talker.errors import TalkerError
+from blendshape_talker.face.flame import load_head
+from blendshape_talker.training.corpus.vocaset import read_corpus
+from blendshape_talker.training.speech import evaluate_people
+
+
+@pytest.fixture
+def seen(corpus, tmp_path):
+    """The tone corpus's test takes as a camera saw them: (folder, sequences), a person of two takes and one of one."""
+    takes = [sequence for sequence in read_corpus(corpus) if sequence.split in ("test", "val")]
+    (tmp_path / "seen").mkdir()
+    for take in takes:
+        np.save(tmp_path / "seen" / f"{take.name}.npy", _mouth(take))
+    return tmp_path, takes[:3]
+
+
+def _mouth(take) -> np.ndarray:
+    deltas = take.deltas()
+    return evaluate_people.mouth_measures(lambda chosen: deltas[:, chosen], load_head())
+
+
+def test_the_same_motion_is_perfect_and_a_late_one_is_not(seen):
+    folder, takes = seen
+    figures = evaluate_people.evaluate(_mouth, folder, takes)
+    alone = [take.subject for take in takes]
+    alone = next(name for name in alone if alone.count(name) == 1)
+    assert alone not in figures and figures[evaluate_people.POOLED]["takes"] == 1
+    assert figures["mean"]["takes"] == 3
+    for row in figures.values():
+        assert row["gap_correlation"] == pytest.approx(1) and row["closure_f1"] == pytest.approx(1)
+    assert figures["mean"]["liveliness"] == pytest.approx(1) and figures["worst person"]["lag_ms"] is None
+    late = evaluate_people.evaluate(lambda take: np.roll(_mouth(take), 4, axis=0), folder, takes)
+    assert late["mean"]["lag_ms"] == pytest.approx(1000 * 4 / 60, abs=6)
+    assert late["worst person"]["gap_correlation"] <= late["mean"]["gap_correlation"] < 0.95
+    assert "worst person" in evaluate_people.table(late, evaluate_people.COLUMNS)
+
+
+def test_the_bundled_model_is_measured_and_missing_parts_are_named(seen, corpus, tmp_path):
+    folder, takes = seen
+    for name in ("sequences.json", "facs.npz", "subjects.npz", "wav", "curves"):
+        (folder / name).symlink_to(corpus / name)
+    tested = [take for take in read_corpus(corpus) if take.split == "test"]
+    table = evaluate_people.run(folder, json_path=tmp_path / "figures.json")
+    assert json.loads((tmp_path / "figures.json").read_text())["mean"]["takes"] == len(tested)
+    assert table.splitlines()[1].split()[0] == "mean"
+    (folder / "seen" / f"{tested[0].name}.npy").unlink()
+    with pytest.raises(TalkerError, match="corpus people"):
+        evaluate_people.run(folder)
