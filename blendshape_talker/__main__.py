@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import pipeline
 from .console import Progress
 from .errors import Cancelled, TalkerError
+from .expression import cues
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -45,6 +46,8 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", help="recording: wav, flac, ogg or mp3, 0.2 s to hours")
     parser.add_argument("--emotion", default="neutral", metavar="NAME", help=f"one of {', '.join(pipeline.emotions())}")
     parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
+    cues_help = "emotions over time: CSV (start,end,emotion,…) or an SRT or VTT transcript with [angry], (angry 0.7)"
+    parser.add_argument("--cues", metavar="F", help=cues_help)
     parser.add_argument("--device", choices=pipeline.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
@@ -59,12 +62,20 @@ def _add_animate(commands: "Subparsers") -> None:
     parser.set_defaults(run=_animate)
 
 
-def _perform(arguments: argparse.Namespace, progress: Progress) -> pipeline.Animation:
+def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
+    """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance that cannot be."""
+    names = pipeline.emotions()
+    listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed)
+    return listed
+
+
+def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress) -> pipeline.Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
-        blinks=arguments.blinks, seed=arguments.seed, progress=progress,
+        blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -73,8 +84,8 @@ def _perform(arguments: argparse.Namespace, progress: Progress) -> pipeline.Anim
 
 
 def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
-    animation = _perform(arguments, progress)
+    listed = _checked_cues(arguments)
+    animation = _perform(arguments, listed, progress)
     path = animation.save(arguments.out, displacements=arguments.displacements)
     progress.close()
     print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
@@ -92,13 +103,13 @@ def _add_bake(commands: "Subparsers") -> None:
 
 
 def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    listed = _checked_cues(arguments)
     with _needing_blender("bake"):
         from .blender import batch
     written = batch.bake_to_files(
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
-        exports=arguments.export, preview=arguments.preview, progress=progress, notify=_notifier(progress),
+        exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
     )  # fmt: skip
     progress.close()
     for path in written:
@@ -158,10 +169,10 @@ def _add_flame(commands: "Subparsers") -> None:
 def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
     from .face import flame, flame_model
 
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, pipeline.emotions())
+    listed = _checked_cues(arguments)
     progress(0.0, "reading the model")
     model = flame_model.load_flame_model(arguments.model)
-    animation = _perform(arguments, progress)
+    animation = _perform(arguments, listed, progress)
     fitter = flame_model.FlameFitter(model, flame.load_head().face)
     progress(1.0, "fitting FLAME's parameters")
     started = time.perf_counter()

@@ -8,7 +8,7 @@ of this module imports torch: Blender reads the list of emotions from it when it
 import logging
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import Cancelled, TalkerError
-from .expression.library import ExpressionLibrary
+from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, check_cues, fade
+from .expression.library import ExpressionLibrary, blink_closure
 from .expression.lids import blink_layer
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MODEL_FPS = 60.0
-INTENSITY_RANGE = (0.0, 1.5)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _CLOSED_SHARE = 0.15  # of the gap's 95th percentile: design section 8
 _TAKE_FRAMES = 18  # between the knots of a take's variation
@@ -55,6 +55,7 @@ class Animation:
     Contained in expression_weights and known apart as well: blink_weights (T, K_E), the layer of
     :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1. Left out, nothing blinks.
 
+    cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
     warnings: what is doubtful about the recording, a plain sentence each.
     """
 
@@ -66,6 +67,7 @@ class Animation:
     blendshapes: np.ndarray
     blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    cues: tuple[Cue, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -161,14 +163,16 @@ class Talker:
         seed: int = 0,
         progress: ProgressCallback | None = None,
         cancelled: CancelCallback | None = None,
+        cues: Sequence[Cue] | None = None,
     ) -> Animation:
         """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
 
+        An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go.
         intensity: 0 … 1.5 times the emotion; fps: of the result; blinks: let the eyes blink; seed: the take, another
         number is another performance of the same recording. Raises :class:`TalkerError` on bad input,
         :class:`Cancelled` when ``cancelled()`` turns true.
         """
-        check_settings(emotion, intensity, fps, self.library.names)
+        check_settings(emotion, intensity, fps, self.library.names, cues)
         report = progress or (lambda fraction, message: None)
         stop = cancelled or (lambda: False)
 
@@ -182,6 +186,9 @@ class Talker:
         # shares as measured on recordings of 6 s to 10 min: hearing takes nine tenths of the time
         stage(0.0, 0.01, "reading the recording")
         recording = load_recording(audio)
+        if cues is None:
+            cues = [Cue(0.0, recording.seconds, emotion, intensity)]
+        strips = arrange(cues, recording.seconds, self.library)
         if stop():
             raise Cancelled
         coefficients = self.speech_model.coefficients(
@@ -197,21 +204,18 @@ class Talker:
             progress=stage(0.92, 0.96, "shaping speech"),
             cancelled=stop,
         )
-        clock = np.arange(len(coefficients)) / MODEL_FPS
-        trajectory = self.library.trajectory(emotion, clock, intensity, seed=seed)
-        closure = self.library.blink_closure(emotion, clock, seed) if blinks else np.zeros(len(clock))
-        expression = self.fusion_model.weights(
-            trajectory, self.library.basis, "expression",
-            progress=stage(0.96, 0.99, "shaping the expression"), cancelled=stop,
-        )  # fmt: skip
+        times = np.arange(max(1, round(recording.seconds * fps))) / fps
+        felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
         if stop():
             raise Cancelled
         blendshapes = self.fusion_model.blendshapes
         gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
-        times = np.arange(max(1, round(recording.seconds * fps))) / fps
         sample_times = keep_contacts(times, gap, fps)
-        felt, shown_closure = resample(expression, times), resample(closure[:, None], times)[:, 0]
-        blink_weights = blink_layer(blendshapes[speech.shape[1] :], felt, shown_closure)
+        closure = np.zeros(len(times))
+        if blinks:
+            pauses = lambda second: blink_interval(strips, self.library, second)  # noqa: E731
+            closure = blink_closure(times, recording.seconds, pauses, seed)
+        blink_weights = blink_layer(blendshapes[speech.shape[1] :], felt, closure)
         report(1.0, "animated")
         return Animation(
             fps=float(fps),
@@ -220,10 +224,43 @@ class Talker:
             expression_weights=felt + blink_weights,
             names=tuple(self.fusion_model.names),
             blendshapes=blendshapes,
-            blink_closure=shown_closure,
+            blink_closure=closure.astype(np.float32),
             blink_weights=blink_weights,
+            cues=strips,
             warnings=(*recording.warnings, *([doubt] if doubt else [])),
         )
+
+    def cue_weights(
+        self,
+        cue: Cue,
+        times: np.ndarray,
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> np.ndarray:
+        """(T, K_E) weights of one cue at ``times``, seconds of the recording, as if fully on: its strip's Action.
+
+        They depend on nothing but the cue and the take; with the same ``times - cue.start`` they are the same wherever
+        the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
+        """
+        coefficients = self.library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
+        return self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
+
+    def _felt(
+        self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback
+    ) -> np.ndarray:
+        """(T, K_E) the sum of the cues, faded."""
+        result = np.zeros((len(times), len(self.fusion_model.names) - self.fusion_model.speech_count), np.float32)
+        for number, cue in enumerate(cues):
+
+            def report(fraction: float, message: str = "", number: int = number) -> None:
+                progress((number + fraction) / len(cues), message)
+
+            on = fade(cue, times)
+            frames = np.flatnonzero(on)
+            if len(frames):
+                result[frames] += on[frames, None] * self.cue_weights(cue, times[frames], seed, report, cancelled)
+        return result
 
 
 def choose_device(name: str) -> str:
@@ -243,8 +280,14 @@ def choose_device(name: str) -> str:
     return name
 
 
-def check_settings(emotion: str, intensity: float, fps: float, names: tuple[str, ...]) -> None:
+def check_settings(
+    emotion: str, intensity: float, fps: float, names: tuple[str, ...], cues: Sequence[Cue] | None = None
+) -> None:
     """Raise a :class:`TalkerError` for settings outside their range."""
+    if cues is not None:
+        if emotion != "neutral" or intensity != 1.0:
+            raise TalkerError("an emotion and cues were given; put the emotion among the cues")
+        check_cues(cues, names)
     if emotion not in names:
         raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(names)}")
     low, high = INTENSITY_RANGE

@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
         *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
     },
     "__init__": {"blender", "__main__"},
-    "__main__": {"pipeline", "face", "blender", "training"},
+    "__main__": {"pipeline", "face", "expression", "blender", "training"},
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.
 TORCH_AT_TOP = {"speech/network", "speech/whisper", "speech/stream", "fusion"}

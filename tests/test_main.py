@@ -33,6 +33,40 @@ def test_animate_writes_the_documented_file(tmp_path):
         assert read["displacements"].shape == (frames, 5023, 3)
 
 
+def test_animate_takes_cues_from_a_table_and_from_a_transcript(tmp_path):
+    table, transcript = tmp_path / "cues.csv", tmp_path / "talk.srt"
+    table.write_text("start,end,emotion,intensity\n0.5,2,angry,0.7\n")
+    transcript.write_text("1\n00:00:00,500 --> 00:00:02,000\n(angry 0.7) Now.\n")
+    weights = []
+    for file in (table, transcript):
+        out = tmp_path / f"{file.stem}.npz"
+        assert command_line.main(["animate", DEMO, "--cues", str(file), "--no-blinks", "--out", str(out)]) == 0
+        with np.load(out, allow_pickle=False) as read:
+            weights.append(read["expression_weights"])
+            still = (read["times"] <= 0.5) | (read["times"] >= 2.0)
+    np.testing.assert_array_equal(*weights)
+    assert not weights[0][still].any() and weights[0][~still].any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cues", "cues.csv"], "cues.csv, line 2: no emotion 'hapy'"),
+        (["--cues", "none.csv"], "cannot be read"),
+        (["--cues", "late.csv"], "the recording ends at"),
+        (["--cues", "late.csv", "--emotion", "sad"], "put the emotion among the cues"),
+    ],
+)
+def test_cues_that_cannot_be_are_one_line(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cues.csv").write_text("start,end,emotion\n0,1,hapy\n")
+    (tmp_path / "late.csv").write_text("start,end,emotion\n500,501,sad\n")
+    assert command_line.main(["animate", DEMO, "--out", "f.npz", *arguments]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert words in lines[-1] and lines[-1].startswith("blendshape_talker: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cues.csv", "late.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,6 +6,7 @@ import pytest
 from blendshape_talker import pipeline
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.expression.cues import Cue, fade
 from blendshape_talker.expression.lids import lid_opening
 from blendshape_talker.face.flame import load_head
 
@@ -86,6 +87,34 @@ def test_blinks_are_a_layer_known_apart(talker, happy):
     weak = talker.animate(DEMO, "happy", 0.0, fps=24)
     np.testing.assert_array_equal(weak.expression_weights, weak.blink_weights)
     assert lid_opening(shapes, weak.expression_weights).min() < 1e-4, "an emotion at strength 0 still blinks"
+
+
+def test_cues_are_a_sum_of_parts_that_can_be_made_alone(talker, happy):
+    seconds = len(happy.times) / 60
+    listed = [Cue(0.0, 1.5, "happy"), Cue(1.5, seconds, "sad", 0.8), Cue(1.0, 2.0, "surprised", 0.5, 0.3, 0.3)]
+    mixed = talker.animate(DEMO, fps=60, cues=listed, blinks=False)
+    np.testing.assert_array_equal(mixed.speech_weights, happy.speech_weights)
+    total = sum(fade(cue, mixed.times)[:, None] * talker.cue_weights(cue, mixed.times) for cue in mixed.cues)
+    np.testing.assert_allclose(mixed.emotion_weights, total, atol=1e-5)
+    later = talker.cue_weights(Cue(3.0, 4.0, "sad", 0.8), mixed.times[:60] + 3.0)
+    np.testing.assert_allclose(later, talker.cue_weights(Cue(0.0, 9.0, "sad", 0.8), mixed.times[:60]), atol=1e-5)
+    assert [cue.emotion for cue in happy.cues] == ["happy"] and happy.cues[0].end == pytest.approx(seconds, abs=0.02)
+
+
+def test_one_cue_over_the_line_is_the_emotion(talker, happy):
+    again = talker.animate(DEMO, fps=60, cues=[Cue(0.0, 3600.0, "happy")])
+    np.testing.assert_array_equal(again.expression_weights, happy.expression_weights)
+    slow = talker.animate(DEMO, "happy", fps=30)
+    np.testing.assert_allclose(slow.emotion_weights, happy.emotion_weights[::2][: len(slow.times)], atol=1e-5)
+    calm = talker.animate(DEMO, fps=30, cues=[], blinks=False)
+    assert not calm.expression_weights.any() and calm.speech_weights.any()
+
+
+def test_an_emotion_and_cues_at_once_are_refused(talker):
+    with pytest.raises(TalkerError, match="put the emotion among the cues"):
+        talker.animate(DEMO, "happy", cues=[Cue(0.0, 1.0, "sad")])
+    with pytest.raises(TalkerError, match="cue 1: no emotion 'glad'"):
+        talker.animate(DEMO, cues=[Cue(0.0, 1.0, "glad")])
 
 
 def test_an_animation_without_blinks_need_not_speak_of_them():

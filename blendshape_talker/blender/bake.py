@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
+from ..expression.cues import Cue
 from ..face import meshes
 from . import animation, viewing
 from .animation import Take
@@ -35,6 +36,7 @@ class Performance:
     blinks: bool = True
     seed: int = 0
     device: str = "auto"
+    cues: tuple[Cue, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ def make_request(
     hand_made = animation.hand_made_animation(target, performance.audio, start_frame)
     if hand_made and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")
-    pipeline.check_settings(performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions())
+    pipeline.check_settings(
+        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues
+    )
     rest = animation.rest_vertices(target)
     return Request(
         performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
@@ -99,7 +103,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     with by_the_clock(progress, loading, heard, units * _pace.unit_seconds, "listening"):
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
-            blinks=performance.blinks, seed=performance.seed, cancelled=cancelled,
+            blinks=performance.blinks, seed=performance.seed, cues=performance.cues, cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
     _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)

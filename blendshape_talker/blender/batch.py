@@ -9,6 +9,7 @@ from mathutils import Quaternion
 
 from .. import pipeline
 from ..errors import TalkerError
+from ..expression.cues import Cue
 from . import bake, scene_io
 from .export import export_head, format_of
 from .outputs import silent, whole_outputs
@@ -32,6 +33,7 @@ def bake_to_files(
     preview_seconds: float = _PREVIEW_SECONDS,
     progress: Callable[[float, str], None] | None = None,
     notify: Callable[[str], None] | None = None,
+    cues: Sequence[Cue] | None = None,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
@@ -46,10 +48,12 @@ def bake_to_files(
         raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
     for path in exports:
         format_of(path)
-    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions())
+    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues)
     if not Path(audio).is_file():
         raise TalkerError(f"{audio}: file not found; name a recording")
-    performance = bake.Performance(str(Path(audio).absolute()), emotion, intensity, blinks, seed, device)
+    performance = bake.Performance(
+        str(Path(audio).absolute()), emotion, intensity, blinks, seed, device, tuple(cues) if cues is not None else None
+    )
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
     with whole_outputs(targets) as temporary, silent():

@@ -1,13 +1,13 @@
 """Emotions as living trajectories: apex shapes, slow variation that never repeats, and blinks. numpy only.
 
-An expression is a point in the space of a few FACS directions (:attr:`ExpressionLibrary.basis`). A trajectory brings
-the face there within the emotion's onset time, lets it live (band-limited noise: no loop, so no seam at any length)
-and brings it back before the recording ends. The fusion network turns trajectories into blendshape weights.
+An expression is a point in the space of a few FACS directions (:attr:`ExpressionLibrary.basis`), and lives there
+(band-limited noise: no loop, so no seam at any length). :mod:`cues` fade it in and out; the fusion network turns
+trajectories into blendshape weights.
 """
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,39 +82,34 @@ class ExpressionLibrary:
         }
         return checkpoint.save(path, KIND, config, arrays)
 
-    def trajectory(self, emotion: str, times: np.ndarray, intensity: float = 1.0, seed: int = 0) -> np.ndarray:
-        """Coefficients (T, K_x) float32 of ``emotion`` at ``times`` (T,), seconds, ascending.
+    def living(self, emotion: str, clock: np.ndarray, intensity: float = 1.0, seed: int = 0) -> np.ndarray:
+        """Coefficients (T, K_x) float32 of ``emotion`` fully on, ``clock`` (T,) seconds after it began; any order.
 
-        The first time is the start of the onset, the last the end of the offset. The same seed gives the same take
-        at any frame rate. ``neutral`` is zero. Blinks are apart, in :meth:`blink_closure`. Raises :class:`TalkerError`
-        for an unknown emotion.
+        The same seed gives the same take at any frame rate and of any length. ``neutral`` is zero. Blinks are apart, in
+        :func:`blink_closure`. Raises :class:`TalkerError` for an unknown emotion.
         """
-        chosen = self._emotion(emotion)
-        times = np.asarray(times, np.float64)
-        if not len(times):
-            return np.zeros((0, len(self.directions)), np.float32)
-        clock = times - times[0]
-        duration = clock[-1]
-        noise = _noise(clock, len(chosen.modes) + 1, _generator(seed, 0))
+        if emotion not in self.emotions:
+            raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(self.names)}")
+        chosen = self.emotions[emotion]
+        noise = _noise(np.asarray(clock, np.float64), len(chosen.modes) + 1, _generator(seed, 0))
         life = 1.0 + noise[:, :-1] @ chosen.modes
         accent = (0.5 + 0.5 * noise[:, -1:]) ** 2 * chosen.accent
-        envelope = _envelope(clock, duration, chosen.onset, chosen.offset)
-        result = intensity * envelope[:, None] * np.maximum(chosen.apex * life + accent, 0.0)
-        lid = result[:, self._blink]
-        result[:, self._blink] = np.minimum(lid, 0.9)  # no intensity shuts the eyes for good
+        result = intensity * np.maximum(chosen.apex * life + accent, 0.0)
+        result[:, self._blink] = np.minimum(result[:, self._blink], 0.9)  # no intensity shuts the eyes for good
         return result.astype(np.float32)
 
-    def blink_closure(self, emotion: str, times: np.ndarray, seed: int = 0) -> np.ndarray:
-        """Lid closure (T,) 0 … 1 of the blinks of ``emotion`` at ``times`` (T,), seconds, ascending."""
-        interval, times = self._emotion(emotion).blink_interval, np.asarray(times, np.float64)
-        if not len(times):
-            return np.zeros(0)
-        return _blink_curve(times - times[0], times[-1] - times[0], interval, _generator(seed, 1))
+    def trajectory(self, emotion: str, times: np.ndarray, intensity: float = 1.0, seed: int = 0) -> np.ndarray:
+        """:meth:`living` from rest to rest by minimum jerk, as recorded sequences go: (T, K_x) float32.
 
-    def _emotion(self, name: str) -> Emotion:
-        if name not in self.emotions:
-            raise TalkerError(f"no emotion {name!r}; choose one of {', '.join(self.names)}")
-        return self.emotions[name]
+        times (T,), seconds, ascending: the first is the start of the onset, the last the end of the offset.
+        """
+        times = np.asarray(times, np.float64)
+        clock = times - times[0] if len(times) else times
+        result = self.living(emotion, clock, intensity, seed)
+        if not len(times):
+            return result
+        chosen = self.emotions[emotion]
+        return result * _envelope(clock, clock[-1], chosen.onset, chosen.offset)[:, None].astype(np.float32)
 
 
 @functools.lru_cache(maxsize=4)
@@ -149,6 +144,25 @@ def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
     return closure
 
 
+def blink_closure(
+    times: np.ndarray, duration: float, interval: Callable[[float], tuple[float, float]], seed: int = 0
+) -> np.ndarray:
+    """Lid closure (T,) 0 … 1 at ``times``, seconds, ascending, of blinks at random pauses; all end before ``duration``.
+
+    interval: shortest and longest pause after a blink at a given second.
+    """
+    generator = _generator(seed, 1)
+    length = BLINK_CLOSING + BLINK_CLOSED + BLINK_OPENING
+    result = np.zeros(len(times))
+    shortest, longest = interval(0.0)
+    start = generator.uniform(0.5, 0.5 * (shortest + longest))
+    while start + length <= duration:
+        first, last = np.searchsorted(times, [start, start + length])
+        result[first : last + 1] = blink_shape(times[first : last + 1], start)
+        start += length + generator.uniform(*interval(start))
+    return result
+
+
 def _generator(seed: int, stream: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFF]).spawn(stream + 1)[stream])
 
@@ -176,17 +190,3 @@ def _noise(clock: np.ndarray, count: int, generator: np.random.Generator) -> np.
         result[:, index] = waves @ strength[index]
     bounded: np.ndarray = np.tanh(2.0 * result)  # the sum of seven tones rarely comes near its bound
     return bounded
-
-
-def _blink_curve(
-    clock: np.ndarray, duration: float, interval: tuple[float, float], generator: np.random.Generator
-) -> np.ndarray:
-    """Closure 0 … 1 (T,) of blinks at random pauses; every blink ends before the clip does."""
-    length = BLINK_CLOSING + BLINK_CLOSED + BLINK_OPENING
-    result = np.zeros(len(clock))
-    start = generator.uniform(0.5, 0.5 * (interval[0] + interval[1]))
-    while start + length <= duration:
-        first, last = np.searchsorted(clock, [start, start + length])
-        result[first : last + 1] = blink_shape(clock[first : last + 1], start)
-        start += length + generator.uniform(*interval)
-    return result

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.expression.library import ExpressionLibrary
+from blendshape_talker.expression.library import ExpressionLibrary, blink_closure
 from blendshape_talker.face.flame import VERTEX_COUNT
 
 FPS = 60.0
@@ -22,6 +22,11 @@ def clock(seconds: float, fps: float = FPS) -> np.ndarray:
 
 def lids(library: ExpressionLibrary, trajectory: np.ndarray) -> np.ndarray:
     return trajectory[:, [i for i, name in enumerate(library.directions) if name.startswith("eyeBlink")]]
+
+
+def blinks(library: ExpressionLibrary, emotion: str, times: np.ndarray, seed: int = 0) -> np.ndarray:
+    interval = library.emotions[emotion].blink_interval
+    return blink_closure(times, times[-1] if len(times) else 0.0, lambda second: interval, seed)
 
 
 def test_bundled_library_holds_the_emotions_of_the_design_first(library):
@@ -92,7 +97,7 @@ def test_intensity_scales_the_emotion(library):
 @pytest.mark.parametrize("emotion", ["neutral", "surprised", "tired"])
 def test_blinks_close_the_lids_at_natural_intervals(library, emotion):
     times = clock(120)
-    closure = library.blink_closure(emotion, times, seed=5)
+    closure = blinks(library, emotion, times, seed=5)
     assert closure.shape == times.shape and closure.min() == 0 and closure.max() <= 1
     shut = closure > 0.97
     starts = times[1:][shut[1:] & ~shut[:-1]]
@@ -104,7 +109,7 @@ def test_blinks_close_the_lids_at_natural_intervals(library, emotion):
 
 
 def test_a_blink_closes_faster_than_it_opens(library):
-    closure = library.blink_closure("neutral", clock(10, 240), seed=1)
+    closure = blinks(library, "neutral", clock(10, 240), seed=1)
     first = np.flatnonzero(closure > 0.5)[0]
     start = np.flatnonzero(closure[:first] < 0.02)[-1]
     peak = start + closure[start : start + 120].argmax()
@@ -120,10 +125,25 @@ def test_same_seed_same_take_at_any_frame_rate(library):
     assert np.abs(library.trajectory("angry", clock(8), seed=3) - fast).max() > 0.02
 
 
+def test_an_emotion_lives_alike_wherever_it_begins_and_for_any_length(library):
+    fully_on = library.living("angry", clock(8), seed=2)
+    inside = clock(8)[60:-60]
+    np.testing.assert_allclose(library.trajectory("angry", clock(8), seed=2)[60:-60], fully_on[60:-60], atol=1e-5)
+    np.testing.assert_array_equal(library.living("angry", inside, seed=2), fully_on[60:-60])
+    assert fully_on[0].max() > 0.5, "no onset: cues fade"
+
+
+def test_blinks_keep_the_pace_of_the_moment(library):
+    times = clock(240)
+    closure = blink_closure(times, 240.0, lambda second: (1.0, 1.2) if second < 120 else (6.0, 7.0), seed=3)
+    starts = times[1:][(closure[1:] > 0.5) & (closure[:-1] <= 0.5)]
+    assert 75 < (starts < 120).sum() < 95 and 15 < (starts > 120).sum() < 20
+
+
 @pytest.mark.parametrize("frames", [0, 1, 2, 12])
 def test_the_shortest_clips_work(library, frames):
     trajectory = library.trajectory("surprised", np.arange(frames) / FPS)
-    assert library.blink_closure("surprised", np.arange(frames) / FPS).shape == (frames,)
+    assert blinks(library, "surprised", np.arange(frames) / FPS).shape == (frames,)
     assert trajectory.shape == (frames, len(library.directions)) and np.isfinite(trajectory).all()
     if frames == 12:
         assert trajectory.max() > 0.3
