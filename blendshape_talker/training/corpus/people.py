@@ -1,7 +1,7 @@
 """The corpus of people: what a camera saw of faces that spoke, as FACS curves that training reads.
 
 ``corpus people`` fits the canonical head to measured landmarks (:mod:`face_fit`) and writes the layout ``curves`` of
-:mod:`vocaset`, and beside it, for each clip, ``pose/`` (T,6) the head's pose and ``seen/`` (T,3) what the camera
+:mod:`speech_layouts`, and beside it, for each clip, ``pose/`` (T,6) the head's pose and ``seen/`` (T,3) what the camera
 measured of the mouth: gap, width and protrusion in mm from rest. A camera of 25 frames a second blurs a contact of
 50 ms: where forced alignment hears a bilabial and the camera saw the lips come together, they are pressed shut.
 
@@ -21,11 +21,12 @@ import soundfile
 from ...errors import TalkerError
 from ...files import whole_file
 from ..geometry.facs import load_facs
-from . import alignment, vocaset
+from . import alignment
 from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelope, contact_spans
 from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
 from .phones import BILABIALS, Phone
+from .speech_sequence import write_json
 from .synthesis import SAMPLE_RATE, to_16k
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def make_people_corpus(
     np.savez(folder / "subjects.npz", names=np.array(list(templates)), templates=np.stack(list(templates.values())))
     with whole_file(folder / "people.json") as stream:
         stream.write(json.dumps(figures, indent=1).encode())
-    vocaset.write_json(folder / "sequences.json", entries)
+    write_json(folder / "sequences.json", entries)
     return figures
 
 

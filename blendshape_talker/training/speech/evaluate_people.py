@@ -18,7 +18,8 @@ from ...files import whole_file
 from ...speech import lip_sync
 from ...speech.network import SpeechModel
 from ..corpus.people import read_seen
-from ..corpus.vocaset import SpeechSequence, read_corpus
+from ..corpus.speech_layouts import read_corpus
+from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import table
 
 Progress = Callable[[float, str], None]

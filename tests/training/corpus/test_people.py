@@ -10,8 +10,9 @@ from blendshape_talker import __main__ as command_line
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP
 from blendshape_talker.speech import lip_sync
-from blendshape_talker.training.corpus import landmarks, people, vocaset
+from blendshape_talker.training.corpus import landmarks, people
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def corpus(measured):
 
 def test_the_corpus_holds_what_training_reads(corpus):
     folder, figures = corpus
-    sequences = {sequence.subject: sequence for sequence in vocaset.read_corpus(folder)}
+    sequences = {sequence.subject: sequence for sequence in read_corpus(folder)}
     assert {name: sequence.split for name, sequence in sequences.items()} == {
         "s8": "train", "s9": "train", "swib4a": "test"
     }  # fmt: skip

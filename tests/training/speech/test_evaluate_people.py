@@ -7,7 +7,7 @@ import pytest
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import load_head
-from blendshape_talker.training.corpus.vocaset import read_corpus
+from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.speech import evaluate_people
 
 

@@ -183,7 +183,7 @@ def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp
     before, after = SpeechModel.load(trained[0]), SpeechModel.load(tmp_path)
     assert after.config.styles == ("average", "anna", "berta", "seen anna", "seen berta")
     np.testing.assert_array_equal(after.basis, before.basis)
-    sound = vocaset.read_corpus(corpus)[0].samples()
+    sound = read_corpus(corpus)[0].samples()
     moved = before.coefficients(sound, "anna")
     assert np.abs(after.coefficients(sound, "anna") - moved).max() < 0.05 * np.abs(moved).max()
     other = TrainingSettings(**{**vars(settings), "layers": 2})
