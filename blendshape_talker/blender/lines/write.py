@@ -80,11 +80,11 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
     if legacy.is_old_bake(target.data.shape_keys):
         legacy.convert(target)
     keys, names, obsolete = _write_shapes(target, take)
+    layers.write_rest(keys, target.name, [names[name] for name in take.names], take.start_frame)
     line = find_line(keys, take.recording, take.start_frame)
     former, uid = "", line.uid if line else new_uid()
     if line is not None and shared_with_another(keys, uid):
         former, uid = uid, new_uid()  # Shift-D made one line two
-    layers.write_rest(keys, target.name, [names[name] for name in take.names], take.start_frame)
 
     first = int(line.record["first"]) if line else take.start_frame
     moved = float(take.start_frame - line.frames[0]) if line and _moves(line, take) else 0.0

@@ -16,7 +16,8 @@ def played(scene, target, take, speech=1.0, expression=1.0, shift=0):
     """Largest difference between the values Blender plays and the take's weights at these strengths."""
     wanted = take.weights.astype(float).copy()
     wanted[:, : take.speech_count] *= speech
-    wanted[:, take.speech_count :] *= expression
+    blinks = 0.0 if take.blink_weights is None else take.blink_weights
+    wanted[:, take.speech_count :] = (wanted[:, take.speech_count :] - blinks) * expression + blinks
     worst = 0.0
     for index in {0, len(wanted) // 5, len(wanted) // 2, len(wanted) - 1}:
         values = values_at(scene, target, take.names, take.start_frame + index + shift)

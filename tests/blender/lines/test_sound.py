@@ -1,0 +1,152 @@
+"""The sound strip of a line: its own, kept as hands left it, shared by copies, never another's."""
+
+import wave
+
+import bpy
+import numpy as np
+import pytest
+
+from blendshape_talker.blender import animation
+from blendshape_talker.blender.lines import marks, sound
+
+pytestmark = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender has no sound")
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Two recordings of different lengths."""
+    paths = []
+    for name, count in (("a", 24000), ("b", 40000)):
+        path = tmp_path / f"{name}.wav"
+        with wave.open(str(path), "wb") as stream:
+            stream.setnchannels(1)
+            stream.setsampwidth(2)
+            stream.setframerate(16000)
+            stream.writeframes((8000 * np.sin(np.arange(count) * 0.1)).astype("<i2").tobytes())
+        paths.append(path)
+    return paths
+
+
+def strips(scene):
+    """All strips by their name."""
+    editor = scene.sequence_editor
+    return {strip.name: strip for strip in (editor.strips if hasattr(editor, "strips") else editor.sequences)}
+
+
+def bake(scene, target, take):
+    """Write a take with its sound, as a bake does."""
+    written = animation.write_take(target, take)
+    sound.lay_sound(scene, written.uid, take.recording, written.frames[0], written.moved, written.former)
+    return written
+
+
+@pytest.fixture
+def saying(make_take, recordings):
+    """Function that makes a take of the first or the second recording."""
+
+    def make(number=0, **settings):
+        path = recordings[number]
+        return make_take(about={"recording": str(path), "name": path.stem}, **settings)
+
+    return make
+
+
+def test_each_line_and_each_head_has_its_own(scene, make_head, saying):
+    left, right = make_head(), make_head(name="Other")
+    bake(scene, left, saying(start_frame=7))
+    bake(scene, left, saying(1, start_frame=101))
+    bake(scene, right, saying(1))
+    found = [(strip.frame_start, strip.name[0]) for strip in strips(scene).values()]
+    assert sorted(found) == [(1, "b"), (7, "a"), (101, "b")]
+    bake(scene, left, saying(1, start_frame=101))
+    assert len(strips(scene)) == 3 and len(bpy.data.sounds) == 3
+
+
+def test_a_person_s_strip_is_never_touched(scene, make_head, saying, recordings):
+    scene.sequence_editor_create()
+    editor = scene.sequence_editor
+    own = (editor.strips if hasattr(editor, "strips") else editor.sequences).new_sound(
+        "music", str(recordings[0]), 1, 1
+    )
+    own["blendshape_talker"] = '{"version": 2, "lines": '  # half a mark is none
+    target = make_head()
+    for number in (0, 1, 0):
+        bake(scene, target, saying(number))
+    assert sorted(strips(scene)) == ["a", "music"] and strips(scene)["a"].channel != own.channel
+
+
+def test_place_volume_channel_and_mute_stay(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    strip = strips(scene)["a"]
+    strip.frame_start, strip.channel, strip.volume, strip.mute = 31, 6, 0.4, True
+    bake(scene, target, saying(seed=3))
+    assert strips(scene) == {"a": strip} and (strip.frame_start, strip.channel, strip.mute) == (31, 6, True)
+    bake(scene, target, saying(1))  # another recording takes over what hands did
+    strip = strips(scene)["b"]
+    assert len(strips(scene)) == len(bpy.data.sounds) == 1
+    assert (strip.frame_start, strip.channel, strip.mute) == (31, 6, True)
+    assert strip.volume == pytest.approx(0.4)
+
+
+def test_it_moves_with_a_line_whose_start_was_changed(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    strips(scene)["a"].frame_start = 4  # three frames late, on purpose
+    bake(scene, target, saying(start_frame=21))
+    assert strips(scene)["a"].frame_start == 24
+
+
+def test_copies_share_a_strip_until_they_differ(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    bpy.context.view_layer.objects.active = target
+    target.select_set(True)
+    bpy.ops.object.duplicate()
+    copy = bpy.context.view_layer.objects.active
+    bake(scene, copy, saying(seed=2))  # says the same in step: one sound is enough
+    assert list(strips(scene)) == ["a"]
+    bake(scene, target, saying(1))  # the original says something else: the copy keeps its sound
+    assert sorted(strips(scene)) == ["a", "b"]
+    bake(scene, target, saying(0))
+    bake(scene, copy, saying(1))
+    assert sorted(name[0] for name in strips(scene)) == ["a", "b"]
+    uids = {line.uid for head in (target, copy) for line in animation.lines(head)}
+    assert len(uids) == 2 and all(sound.sound_of(scene, uid) for uid in uids)
+
+
+def test_a_removed_line_takes_its_sound_along(scene, make_head, saying):
+    target = make_head()
+    written = bake(scene, target, saying())
+    sound.remove_sound(scene, written.uid)
+    assert not strips(scene) and not bpy.data.sounds
+    sound.remove_sound(scene, written.uid)
+
+
+def test_a_strip_that_someone_deleted_comes_back(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    sound.remove_strip(scene, strips(scene)["a"])
+    bake(scene, target, saying())
+    assert list(strips(scene)) == ["a"]
+
+
+def test_a_full_sequencer_is_no_error(scene, make_head, saying):
+    editor = scene.sequence_editor_create()
+    collection = editor.strips if hasattr(editor, "strips") else editor.sequences
+    for channel in range(1, 129):
+        try:
+            collection.new_effect("c", "COLOR", channel, 1, frame_end=501)
+        except TypeError:  # 5.0 and later
+            collection.new_effect("c", "COLOR", channel, 1, length=500)
+    written = animation.write_take(make_head(), saying())
+    assert not sound.lay_sound(scene, written.uid, saying().recording, 1)
+
+
+def test_a_mark_is_read_back(scene, make_head, saying, tmp_path):
+    target = make_head()
+    written = bake(scene, target, saying())
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
+    strip = sound.sound_of(bpy.context.scene, written.uid)
+    assert strip.name == "a" and marks.read_mark(strip)["lines"] == [written.uid]
