@@ -133,8 +133,9 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
     written = animation.write_take(target, take)
     logger.info("wrote %d curves of %d keys in %.3f s", *reversed(take.weights.shape), time.perf_counter() - started)
-    if old is not None and old[0] == take.start_frame:
-        sound.adopt_old_sound(scene, written.uid, old[0])
+    for line in animation.lines(target) if old else []:
+        if line.start == old[0]:
+            sound.adopt_old_sound(scene, line.uid, old[0])
     first, last = written.frames
     scene.frame_start = min(scene.frame_start, max(first, 0))
     scene.frame_end = max(scene.frame_end, last)

@@ -57,35 +57,36 @@ def convert(target: bpy.types.Object) -> str:
     data, record = keys.animation_data, _record(keys)
     edited, strength = is_edited(keys), old_strength(keys)
     first, last = old_frames(keys)
-    names = _rename(keys, record["keys"])
-    speech = _active(keys)
-    old = _strips(keys)
+    old, speech = _strips(keys), _active(keys)
     main = next((strip for _, strip in _strips(keys, "expression") if strip.blend_type != "ADD"), None)
+    names = _rename(keys, record["keys"])
     write_mark(keys, {"keys": names, "shapes": {}})
-    uid = new_uid()
     layers.write_rest(keys, target.name, list(names.values()), first)
-    found = [("speech", speech, None), ("expression", main.action if main else None, main)]
-    for layer, action, strip in found:
-        if action is None:
-            continue
-        _mark(action, uid, layer, first, last, edited)
-        if layer == "speech":
-            data.action = None
-        start = round(strip.frame_start) if strip else first
-        made = layers.place(data, layer, target.name, action, start)
+    found = {"speech": speech, "expression": main.action if main else None}
+    found = {layer: action for layer, action in found.items() if action is not None}
+    if speech is not None:
+        data.action = None
+    for layer, action in found.items():  # not marked yet: so they come into tracks of their own, above the rest
+        strip = main if layer == "expression" else None
+        made = layers.place(data, layer, f"{target.name} {layer}", action, round(strip.frame_start) if strip else first)
         if strip is not None and strength is None:
             layers.copy_settings(strip, made)
-            made.blend_type = "ADD"
+            made.blend_type, made.extrapolation = "ADD", "NOTHING"
     for track, strip in old:
         action = strip.action
         track.strips.remove(strip)
         if not track.strips:
             data.nla_tracks.remove(track)
-        if action.get(MARK) == "rest" and action.users == 0:
+        if is_rest(action) and action.users == 0:
             bpy.data.actions.remove(action)
-    if main is not None and strength is not None:
-        expression = next(action for layer, action, _ in found if layer == "expression")
-        scale_action(expression, strength)
+    uid = new_uid()
+    for layer, action in found.items():
+        _mark(action, uid, layer, first, last, edited)
+        next(
+            track for track in data.nla_tracks if any(strip.action == action for strip in track.strips)
+        ).name = layers.TRACKS[layer]
+    if "expression" in found and strength is not None:
+        scale_action(found["expression"], strength)
     return uid
 
 

@@ -62,7 +62,9 @@ def scale_action(action: bpy.types.Action, value: float) -> None:
 def own_action(keys: bpy.types.Key, action: bpy.types.Action) -> bpy.types.Action:
     """``action`` itself when ``keys`` alone play it; else a copy in its place there (Shift-D shares Actions)."""
     strips = [strip for _, strip, _ in own_strips(keys) if strip.action == action]
-    if action.users - action.use_fake_user <= len(strips) and action.library is None:
+    tweaked = keys.animation_data.use_tweak_mode  # the active Action is a strip's then, and strips are read-only
+    uses = len(strips) + (keys.animation_data.action == action)
+    if tweaked or (action.users - action.use_fake_user <= uses and action.library is None):
         return action
     copy = action.copy()
     for strip in strips:
@@ -74,8 +76,7 @@ def refresh_blinks(target: bpy.types.Object, line: Line) -> None:
     """Compute the blinks of ``line`` for its expression as it stands; those that hands changed are left alone."""
     keys, names = target.data.shape_keys, key_names(target.data.shape_keys)
     for action in line.actions("blinks"):
-        mark = read_action(action)
-        closure = np.asarray(action.get(CLOSURE, ()), np.float64)
+        mark, closure = read_action(action), _closure(action)
         if not len(closure) or actions.checksum(action) != mark.get("checksum"):
             continue
         expression = mark.get("shapes")
@@ -102,6 +103,14 @@ def write_blinks(action: bpy.types.Action, paths: list[str], frames: np.ndarray,
     moving = [column for column in range(layer.shape[1]) if np.abs(layer[:, column]).max(initial=0.0) > 1e-6]
     moving = moving or [0]  # the strip is as long as its keys
     actions.write_curves(action, "Blinks", [paths[column] for column in moving], frames, layer[:, moving])
+
+
+def _closure(action: bpy.types.Action) -> np.ndarray:
+    try:
+        closure = np.array(action.get(CLOSURE, ()), np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(0)
+    return closure if closure.ndim == 1 and np.isfinite(closure).all() else np.zeros(0)
 
 
 def _factor(action: bpy.types.Action) -> float:

@@ -18,6 +18,7 @@ from .marks import (
     lines_of,
     new_uid,
     own_strips,
+    read_action,
     read_mark,
     shared_with_another,
     unmark,
@@ -102,7 +103,7 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
         if old:
             _replace(keys, layer, old, action, take, moved, keep_cuts=says(line, take.recording))
         else:
-            layers.place(keys.animation_data, layer, take.name, action, place)
+            layers.place(keys.animation_data, layer, _strip_name(take.about, layer), action, place)
     if line is not None and take.closure is None:
         for track, strip in line.strips.get("blinks", []):
             action = strip.action
@@ -177,6 +178,13 @@ def _new_action(
     return action
 
 
+def _strip_name(about: Mapping[str, Any], layer: str) -> str:
+    """What a strip is called in the NLA editor: the recording, and in the upper layers what they do with it."""
+    name = str(about.get("name") or "line")
+    word = str(about.get("emotion") or "expression") if layer == "expression" else layer
+    return name if layer == "speech" else f"{name} {word}"
+
+
 def _replace(
     keys: bpy.types.Key, layer: str, old: list, action: bpy.types.Action, take: Take, moved: float, keep_cuts: bool
 ) -> None:
@@ -188,11 +196,13 @@ def _replace(
             track.strips.remove(strip)
         old = old[:1]
     for track, strip in sorted(old, key=lambda item: -np.sign(moved or 1) * item[1].frame_start):
+        ours = strip.name.startswith(_strip_name(read_action(strip.action) or {}, layer))
+        name = _strip_name(take.about, layer) if ours else strip.name
         if (keep_cuts or not is_cut(strip)) and layers.swap(track, strip, action, last, moved):
+            strip.name = name
             continue
-        twin = layers.place(keys.animation_data, layer, strip.name, action, round(strip.frame_start + moved))
+        twin = layers.place(keys.animation_data, layer, name, action, round(strip.frame_start + moved))
         layers.copy_settings(strip, twin)
-        name = strip.name
         track.strips.remove(strip)
         twin.name = name
     _retire(former)

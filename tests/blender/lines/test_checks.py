@@ -1,0 +1,182 @@
+"""What is refused before a bake, and what would keep one from being seen."""
+
+import json
+
+import bpy
+import numpy as np
+import pytest
+from playing import played, strips_of, values_at
+
+from blendshape_talker.blender import animation
+from blendshape_talker.blender.lines import marks
+from blendshape_talker.errors import TalkerError
+
+MARK = "blendshape_talker"
+
+
+@pytest.fixture
+def spoken(make_head, make_take):
+    """A head that speaks on frames 1 to 48: (target, take)."""
+    target, take = make_head(), make_take(blinks=True, about={"recording": "/a.wav", "name": "a", "fps": 24.0})
+    animation.write_take(target, take)
+    return target, take
+
+
+def enter_tweak_mode(target):
+    """As Tab in the NLA editor does."""
+    data = target.data.shape_keys.animation_data
+    (strip,) = strips_of(target, "speech")
+    for track in data.nla_tracks:
+        for item in track.strips:
+            item.select = False
+    strip.select = True
+    data.nla_tracks.active = data.nla_tracks["Speech"]
+    data.use_tweak_mode = True
+    return data
+
+
+def test_a_bake_as_it_is_gives_no_hint(scene, spoken, make_head):
+    assert animation.unseen(spoken[0], scene) == []
+    assert animation.unseen(make_head(name="bare"), scene) == [] and animation.unseen(None, scene) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda target, data: setattr(data, "use_nla", False), "switched off"),
+        (lambda target, data: setattr(data.nla_tracks["Expression"], "mute", True), "Expression is muted"),
+        (lambda target, data: setattr(data.nla_tracks["Speech"], "is_solo", True), "only track Speech plays"),
+        (lambda target, data: setattr(data.nla_tracks["Speech"].strips[0], "mute", True), "strip a in Speech is muted"),
+        (lambda target, data: setattr(target, "show_only_shape_key", True), "pinned"),
+        (lambda target, data: setattr(target.data.shape_keys.key_blocks["S shape 1"], "mute", True), "muted"),
+        (lambda target, data: setattr(target.data.shape_keys.key_blocks["S shape 1"], "slider_max", 0.4), "narrower"),
+        (lambda target, data: target.data.shape_keys.key_blocks["S shape 1"].driver_add("value"), "driven"),
+        (lambda target, data: setattr(bpy.context.scene.render, "fps", 30), "24 frames a second"),
+        (lambda target, data: target.hide_set(True), "hidden"),
+    ],
+)
+def test_what_hides_a_bake_is_said(scene, spoken, change, words):
+    target, _ = spoken
+    change(target, target.data.shape_keys.animation_data)
+    hints = animation.unseen(target, scene)
+    assert any(words in hint for hint in hints), hints
+    assert all("\n" not in hint for hint in hints)
+
+
+def test_a_bake_under_such_a_head_still_works(scene, spoken, make_take):
+    target, _ = spoken
+    data = target.data.shape_keys.animation_data
+    data.use_nla = False
+    target.show_only_shape_key = True
+    data.nla_tracks["Expression"].mute = True
+    again = make_take(seed=2, blinks=True, about={"recording": "/a.wav"})
+    animation.write_take(target, again)
+    assert not data.use_nla and target.show_only_shape_key and data.nla_tracks["Expression"].mute
+    data.use_nla, target.show_only_shape_key, data.nla_tracks["Expression"].mute = True, False, False
+    assert played(scene, target, again) < 1e-5
+
+
+def test_tweak_mode_is_refused_and_said(scene, spoken, make_take):
+    target, take = spoken
+    data = enter_tweak_mode(target)
+    assert data.use_tweak_mode
+    assert "tweak mode" in animation.target_problem(target)
+    with pytest.raises(TalkerError, match="tweak mode"):
+        animation.write_take(target, make_take(seed=2, about={"recording": "/a.wav"}))
+    assert any("tweak mode" in hint for hint in animation.unseen(target, scene))
+    data.use_tweak_mode = False
+    assert played(scene, target, take) < 1e-5
+
+
+def test_strength_in_tweak_mode_does_no_harm(scene, spoken):
+    target, take = spoken
+    data = enter_tweak_mode(target)
+    animation.set_speech_strength(target, 0.5)
+    animation.set_expression_strength(target, 0.5)
+    data.use_tweak_mode = False
+    assert played(scene, target, take, speech=0.5, expression=0.5) < 1e-5
+
+
+def broken_marks():
+    """Values that a mark may have after hands, scripts or a crash."""
+    good = {"version": 2, "line": "x", "layer": "speech", "start": 1, "first": 1, "count": 48}
+    yield from ("", "{", '{"version": 2', "null", "[]", "7", "speech", json.dumps({**good, "version": 3}))
+    for name, value in (("line", 5), ("layer", "words"), ("start", "1"), ("first", None), ("count", 1.5)):
+        yield json.dumps({**good, name: value})
+    yield from (1, 2.5, [1, 2], {"version": 2})
+
+
+@pytest.mark.parametrize("value", list(broken_marks()))
+def test_an_action_with_a_broken_mark_is_a_person_s(scene, spoken, make_take, value):
+    target, take = spoken
+    (strip,) = strips_of(target, "speech")
+    action, before = strip.action, animation.read_curves(strip.action)
+    action[MARK] = value
+    assert marks.read_action(action) is None
+    animation.hand_made_animation(target)
+    animation.set_speech_strength(target, 0.5)
+    animation.write_take(target, make_take(seed=2, start_frame=101, about={"recording": "/b.wav"}))
+    animation.write_take(target, make_take(seed=2, about={"recording": "/a.wav"}))
+    assert strip.action == action
+    assert all(np.array_equal(points, before[path]) for path, points in animation.read_curves(action).items())
+
+
+@pytest.mark.parametrize("value", list(broken_marks()))
+def test_a_head_with_a_broken_mark_finds_its_shapes_by_its_lines(scene, spoken, make_take, value):
+    target, _ = spoken
+    keys = target.data.shape_keys
+    count = len(keys.key_blocks)
+    keys[MARK] = value
+    again = make_take(seed=2, blinks=True, about={"recording": "/a.wav"})
+    animation.write_take(target, again)
+    assert len(keys.key_blocks) == count and played(scene, target, again) < 1e-5
+    assert len(animation.lines(target)) == 1
+
+
+@pytest.mark.parametrize("lost", ["blendshape_talker_strength", "blendshape_talker_closure"])
+@pytest.mark.parametrize("value", [None, "loud", [1.0], 3])
+def test_lost_numbers_are_no_error(scene, spoken, make_take, lost, value):
+    target, _ = spoken
+    for action in animation.lines(target)[0].actions():
+        if lost in action:
+            del action[lost]
+        if value is not None:
+            action[lost] = value
+    animation.expression_strength(target)
+    animation.set_expression_strength(target, 0.5)
+    animation.set_speech_strength(target, 0.5)
+    again = make_take(seed=2, blinks=True, about={"recording": "/a.wav"})
+    animation.write_take(target, again)
+    assert len(animation.lines(target)) == 1
+
+
+def test_shape_keys_that_someone_deleted_are_made_anew(scene, spoken, make_take):
+    target, _ = spoken
+    target.shape_key_remove(target.data.shape_keys.key_blocks["S shape 1"])
+    animation.set_expression_strength(target, 0.5)
+    animation.set_expression_strength(target, 1.0)
+    again = make_take(seed=2, blinks=True, about={"recording": "/a.wav"})
+    animation.write_take(target, again)
+    assert played(scene, target, again) < 1e-5
+
+
+def test_all_shape_keys_deleted(scene, spoken, make_take):
+    target, take = spoken
+    target.shape_key_clear()
+    assert not animation.is_baked(target) and animation.unseen(target, scene) == []
+    animation.write_take(target, take)
+    assert played(scene, target, take) < 1e-5
+
+
+def test_a_head_without_any_mark_keeps_all_that_is_there(scene, spoken, make_take):
+    target, take = spoken
+    for action in bpy.data.actions:
+        del action[MARK]
+    del target.data.shape_keys[MARK]
+    assert not animation.is_baked(target)
+    again = make_take(seed=2, start_frame=201, about={"recording": "/b.wav"})
+    animation.write_take(target, again)
+    assert played(scene, target, again) < 1e-5
+    scene.frame_set(20)
+    assert target.data.shape_keys.key_blocks["S shape 0"].value == pytest.approx(take.weights[19, 0], abs=1e-5)
+    assert np.abs(values_at(scene, target, again.names, 20)).max() < 1e-6
