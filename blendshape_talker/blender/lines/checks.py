@@ -3,8 +3,14 @@
 import bpy
 
 from .actions import FRAME_LIMIT, curves_of
-from .marks import Line, lines_of, own_strips
+from .marks import Line, in_library, key_names, lines_of, own_strips
 from .shapes import value_path
+
+# What a bake adds to a mesh that is a library override is gone once the file is saved and opened again.
+OVERRIDDEN = (
+    "the mesh of {} is a library override, which keeps no new shape keys; make it local "
+    "(Object > Relations > Make Local > Selected Objects and Data), or bake once in the library file"
+)
 
 
 def target_problem(target: bpy.types.Object | None) -> str | None:
@@ -14,8 +20,15 @@ def target_problem(target: bpy.types.Object | None) -> str | None:
     if target.type != "MESH":
         return f"{target.name} is no mesh; pick the head's mesh"
     mesh, keys = target.data, target.data.shape_keys
-    if target.library or mesh.library:
+    if target.library:
         return f"{target.name} is linked from another file; make it local (Object > Relations > Make Local > All)"
+    if mesh.library:
+        return (
+            f"the mesh of {target.name} is linked from another file; give the head its own "
+            "(Object > Relations > Make Single User > Object & Data)"
+        )
+    if mesh.override_library and not key_names(keys):
+        return OVERRIDDEN.format(target.name)
     if target.mode != "OBJECT":
         return f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode"
     if keys and not keys.use_relative:
@@ -38,13 +51,11 @@ def frames_problem(start: int, end: int) -> str | None:
 def line_problem(line: Line) -> str | None:
     """Why ``line`` cannot be baked again; None when it can."""
     for strips in line.strips.values():
-        for track, strip in strips:
+        for track, _ in strips:
             if getattr(track, "lock", False):
                 return f"track {track.name} is locked; unlock it in the NLA editor to bake {line.name} again"
-            if strip.action.library:
-                return (
-                    f"action {strip.action.name} is linked from another file; make it local to bake {line.name} again"
-                )
+            if in_library(track):
+                return f"{line.name} belongs to the library file; choose another start frame, or bake it there"
     return None
 
 

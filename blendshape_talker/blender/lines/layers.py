@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from . import actions
-from .marks import REST, own_strips, read_action, write_mark
+from .marks import REST, in_library, own_strips, read_action, write_mark
 from .shapes import value_path
 
 TRACKS = {REST: "Rest face", "speech": "Speech", "expression": "Expression", "blinks": "Blinks"}
@@ -26,7 +26,7 @@ def place(
     first, last = action.frame_range
     end = start + max(last - first, 1.0)
     tracks = list(_tracks_of(animation_data, layer))
-    track = next((track for track in tracks if not track.lock and _has_room(track, start, end)), None)
+    track = next((track for track in tracks if _takes(track, start, end)), None)
     if track is None:
         track = animation_data.nla_tracks.new(prev=_track_below(animation_data, layer))
         track.name = TRACKS[layer] if not tracks else f"{TRACKS[layer]} {len(tracks) + 1}"
@@ -113,14 +113,18 @@ def _tracks_of(animation_data: bpy.types.AnimData, layer: str) -> Iterator[bpy.t
             yield track
 
 
-def _has_room(track: bpy.types.NlaTrack, start: float, end: float) -> bool:
+def _takes(track: bpy.types.NlaTrack, start: float, end: float) -> bool:
+    """True when a strip may be put there: hands have not locked the track, no library holds it, there is room."""
+    if track.lock or in_library(track):
+        return False
     return all(strip.frame_end <= start or strip.frame_start >= end for strip in track.strips)
 
 
 def _track_below(animation_data: bpy.types.AnimData, layer: str) -> bpy.types.NlaTrack | None:
     """The track above which a new one of ``layer`` goes: the highest of the same layer; None for the top."""
     tracks = list(_tracks_of(animation_data, layer))
-    return tracks[-1] if tracks else None
+    # of an override Blender saves only tracks that stand above those of the library
+    return tracks[-1] if tracks and not any(in_library(track) for track in animation_data.nla_tracks) else None
 
 
 def _lowest_track(data: bpy.types.AnimData) -> bpy.types.NlaTrack:

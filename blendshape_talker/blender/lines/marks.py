@@ -51,6 +51,16 @@ class Line:
         return list(dict.fromkeys(found))
 
 
+def in_library(track: Any) -> bool:
+    """True for a track that comes from a library file: what is done to its strips is lost when the file is saved.
+
+    Tracks of a head that was made local since still say that they are overrides, and are none.
+    """
+    keys = track.id_data
+    overridden = isinstance(keys, bpy.types.Key) and keys.user is not None and keys.user.override_library is not None
+    return overridden and bool(getattr(track, "is_override_data", False))
+
+
 def new_uid() -> str:
     """An identity for a line that no other line has."""
     return uuid.uuid4().hex[:16]

@@ -26,6 +26,12 @@ def shape_deltas(keys: bpy.types.Key, names: Sequence[str]) -> np.ndarray:
     return np.stack(deltas) if deltas else np.zeros((0, *basis.shape), np.float32)
 
 
+def hold(keys: bpy.types.Key, names: Sequence[str], deltas: np.ndarray) -> bool:
+    """True when the shape keys ``names`` (K,) add these deltas (K, V, 3) already."""
+    present = shape_deltas(keys, names)
+    return all(_alike(_signature(old), _signature(new)) for old, new in zip(present, deltas, strict=True))
+
+
 def coordinates_of(block: bpy.types.ShapeKey) -> np.ndarray:
     """(V, 3) float32: the vertices of a shape key."""
     return _coordinates(_points(block))

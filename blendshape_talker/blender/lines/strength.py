@@ -13,7 +13,7 @@ from ...errors import TalkerError
 from ...expression import lids
 from ...face import meshes
 from . import actions
-from .marks import CLOSURE, STRENGTH, Line, key_names, lines_of, own_strips, read_action, write_mark
+from .marks import CLOSURE, STRENGTH, Line, in_library, key_names, lines_of, own_strips, read_action, write_mark
 from .shapes import SLIDER_LIMIT, rest_vertices, shape_deltas, value_path
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,9 @@ _FLOOR = 1e-6  # what 0 multiplies keys by: neutral to a thousandth of a hair, a
 
 
 def strength_of(line: Line, layer: str) -> float | None:
-    """The factor at which ``layer`` of ``line`` plays, 0 … 2; None without that layer or where its Actions differ."""
+    """The factor at which ``layer`` of ``line`` plays, 0 … 2; None where there is not one that could be set."""
+    if _is_linked(line, layer):
+        return None
     factors = {_factor(action) for action in line.actions(layer)}
     return factors.pop() if len(factors) == 1 else None
 
@@ -33,6 +35,8 @@ def set_strength(target: bpy.types.Object, line: Line, layer: str, value: float)
 
     Keys that hands changed are scaled like all others. Blinks follow, unless hands changed them.
     """
+    if _is_linked(line, layer):
+        return
     keys = target.data.shape_keys
     value = float(np.clip(value, 0.0, MAXIMUM_STRENGTH))
     for action in line.actions(layer):
@@ -103,6 +107,10 @@ def write_blinks(action: bpy.types.Action, paths: list[str], frames: np.ndarray,
     moving = [column for column in range(layer.shape[1]) if np.abs(layer[:, column]).max(initial=0.0) > 1e-6]
     moving = moving or [0]  # the strip is as long as its keys
     actions.write_curves(action, "Blinks", [paths[column] for column in moving], frames, layer[:, moving])
+
+
+def _is_linked(line: Line, layer: str) -> bool:
+    return any(in_library(track) for track, _ in line.strips.get(layer, ()))
 
 
 def _closure(action: bpy.types.Action) -> np.ndarray:

@@ -128,6 +128,11 @@ def check(target: bpy.types.Object, take: Take) -> None:
     vertices = len(target.data.vertices)
     if take.deltas.shape != (len(take.names), vertices, 3):
         raise TalkerError(f"{target.name} has {vertices} vertices, the blendshapes {take.deltas.shape[1]}; bake again")
+    if target.data.override_library:
+        own = key_names(target.data.shape_keys)
+        missing = [name for name in take.names if name not in own]
+        if missing or not shapes.hold(target.data.shape_keys, [own[name] for name in take.names], take.deltas):
+            raise TalkerError(checks.OVERRIDDEN.format(target.name))
     if take.weights.ndim != 2 or take.weights.shape[1] != len(take.names) or len(take.weights) == 0:
         raise ValueError(f"weights {take.weights.shape} do not fit {len(take.names)} names")
     for array in (take.weights, take.deltas, take.blink_weights, take.closure):
@@ -139,6 +144,8 @@ def _write_shapes(target: bpy.types.Object, take: Take) -> tuple[bpy.types.Key, 
     """The shape keys, their names by blendshape, and names of those that this take's model no longer has."""
     keys = target.data.shape_keys
     own, mark = key_names(keys), (read_mark(keys) if keys else None) or {}
+    if target.data.override_library:
+        return keys, {name: own[name] for name in take.names}, set()
     written = mark.get("shapes")
     written = written if isinstance(written, dict) else {}
     names, signatures = shapes.write_shapes(target, take.names, take.deltas, own, written)
