@@ -3,15 +3,31 @@
 As a Blender extension this module is the entry point; as a library start at :mod:`.pipeline`.
 """
 
+import importlib.util
 import os
+import sys
 
 # PyTorch's OpenMP threads spin while they wait for each other. Where another program keeps a core busy, Blender itself
 # for one, that made a bake ten times slower than threads that sleep. Read once, when PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+# What the zip brings for one system and one Python; Blender leaves out wheels that do not fit it, without a word.
+_LIBRARIES = ("torch", "soundfile", "soxr")
+
+
 def register() -> None:
-    """Called by Blender when the extension is enabled; loads no network and imports no torch."""
+    """Called by Blender when the extension is enabled; loads no network and imports no torch.
+
+    :class:`RuntimeError`, which Blender shows as one line, where the libraries are not there for Blender's Python.
+    """
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise RuntimeError(
+            f"Blendshape Talker finds no {', '.join(missing)} for Python {python} on {sys.platform}: install the zip "
+            "that is made for this Blender and system, or give its Python these libraries"
+        )
     from .blender import registration
 
     registration.register(_command_line)

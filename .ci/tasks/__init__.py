@@ -1,0 +1,1 @@
+"""The work behind build.py's tasks: environments, tests, wheels, the extension's zip and its repository."""
