@@ -112,7 +112,8 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     about = {
         "recording": performance.audio, "name": Path(performance.audio).stem, "emotion": performance.emotion,
         "intensity": performance.intensity, "seed": performance.seed, "fps": request.frame_rate,
-        "warnings": list(result.warnings), "open": viewing.speaking_row(deltas, result.speech_weights),
+        "cues": len(performance.cues or ()), "warnings": list(result.warnings),
+        "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
+from .lines.marks import Line
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,16 @@ def label(name: str) -> str:
     """An emotion's name as the panel shows it: ``afraid-mild`` is "Afraid (Mild)"."""
     words = name.replace("_", " ").title().split("-")
     return words[0] + "".join(f" ({word})" for word in words[1:])
+
+
+def spoken(line: Line) -> str:
+    """With what a line is spoken, in a word or two: "happy", "5 cues"."""
+    cues = line.record.get("cues")
+    return (
+        f"{cues} cues"
+        if isinstance(cues, int) and cues
+        else label(str(line.record.get("emotion") or "neutral")).lower()
+    )
 
 
 def number(name: str) -> int:

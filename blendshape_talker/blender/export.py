@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,21 +70,43 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     return chosen
 
 
-def export_head(context: bpy.types.Context, target: bpy.types.Object, path: str | os.PathLike[str]) -> Path:
-    """Write ``target`` with its whole animation to ``path``; complete, looked at afterwards, or not at all.
+@dataclass(frozen=True)
+class Choices:
+    """What a person may choose of an export.
 
-    The frames are the head's own (:func:`take_range`), whatever the scene's range is; a take that begins before frame 0
-    begins at 0 in the file, which is as far as the formats reach. A head that is hidden by eye,
-    monitor, camera or collection is exported all the same.
+    frames: first and last, the head's whole take (:func:`take_range`) if None; attached: the meshes that hang on the
+    head and are seen go with it; plain_scale: an FBX whose objects have a scale of 1, for Unity and Unreal, which show
+    Blender's own as 100.
+    """
+
+    frames: tuple[int, int] | None = None
+    attached: bool = True
+    plain_scale: bool = False
+
+
+def export_head(
+    context: bpy.types.Context, target: bpy.types.Object, path: str | os.PathLike[str], choices: Choices = Choices()
+) -> Path:
+    """Write ``target`` with its animation to ``path``; complete, looked at afterwards, or not at all.
+
+    The frames are the head's own, whatever the scene's range is, unless chosen otherwise; frames before 0 begin at 0 in
+    the file, which is as far as the formats reach. A head that is hidden by eye, monitor, camera or collection is
+    exported all the same.
     """
     chosen = format_of(path)
+    if choices.plain_scale and chosen is _FBX:
+        chosen = replace(chosen, options={**chosen.options, "apply_scale_options": "FBX_SCALE_ALL"})
     holders = _holders(target)
     _check_that_it_plays(target, holders)
-    first, last = take_range(context.scene, target)
+    first, last = choices.frames or take_range(context.scene, target)
     shift = max(0, -first)  # a take that begins before frame 0 begins at 0 in the file
     keys = target.data.shape_keys
     with whole_outputs([path]) as (temporary,):
-        with _only(context, target), shifted(holders, shift), _frames(context.scene, first + shift, last + shift):
+        with (
+            _only(context, target, _attached(target) if choices.attached else []),
+            shifted(holders, shift),
+            _frames(context.scene, first + shift, last + shift),
+        ):
             _run(context.scene, chosen, temporary)
         if temporary.is_file():
             shapes = len(keys.key_blocks) - 1 if keys else 0
@@ -129,6 +151,10 @@ def _is_rest(strip: bpy.types.NlaStrip) -> bool:
     return animation.is_rest(strip)
 
 
+def _attached(target: bpy.types.Object) -> list[bpy.types.Object]:
+    return [item for item in target.children_recursive if item.type == "MESH" and item.visible_get()]
+
+
 def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     """Call the operator for what is selected; :class:`TalkerError` when it refuses."""
     options = dict(chosen.options)
@@ -159,8 +185,9 @@ def _frames(scene: bpy.types.Scene, first: int, last: int) -> Iterator[None]:
 
 
 @contextmanager
-def _only(context: bpy.types.Context, target: bpy.types.Object) -> Iterator[None]:
-    """Only ``target`` selected, visible and active inside; selection, active object and frame as before afterwards."""
+def _only(context: bpy.types.Context, target: bpy.types.Object, attached: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """Only ``target``, visible and active, and what is ``attached`` selected inside; selection, active object and frame
+    as before afterwards."""
     scene, layer = context.scene, context.view_layer
     if target.name not in scene.objects or scene.objects[target.name] != target:
         raise TalkerError(f"{target.name} is not in this scene; switch to its scene")
@@ -181,7 +208,7 @@ def _only(context: bpy.types.Context, target: bpy.types.Object) -> Iterator[None
         eye = target.hide_get(view_layer=layer)
         target.hide_set(False, view_layer=layer)
         for item in layer.objects:
-            item.select_set(item == target, view_layer=layer)
+            item.select_set(item == target or item in attached, view_layer=layer)
         layer.objects.active = target
         yield
     finally:

@@ -10,7 +10,7 @@ from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, ImportHead
-from .operators.recording import OpenRecording
+from .operators.recording import ClearCues, OpenCues, OpenRecording
 from .properties import preferences, shown_line
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
@@ -41,14 +41,17 @@ class SpeechPanel(_TalkerPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
         layout = _fields(self.layout, context)
-        row = layout.split(factor=0.4)
-        label = row.row()
-        label.alignment = "RIGHT"
-        label.label(text="Recording")
-        name = os.path.basename(settings.audio.replace("\\", "/")) or "Choose…"
-        row.operator(OpenRecording.bl_idname, text=name, icon="FILE_FOLDER", translate=False)
-        layout.prop(settings, "emotion")
-        layout.prop(settings, "intensity", slider=True)
+        text = _file_name(settings.audio) or "Choose…"
+        _named_button(layout, "Recording").operator(
+            OpenRecording.bl_idname, text=text, icon="FILE_FOLDER", translate=False
+        )
+        if settings.cues:
+            row = _named_button(layout, "Emotion")
+            row.operator(OpenCues.bl_idname, text=_file_name(settings.cues), icon="TEXT", translate=False)
+            row.operator(ClearCues.bl_idname, text="", icon="X")
+        else:
+            layout.prop(settings, "emotion")
+            layout.prop(settings, "intensity", slider=True)
 
 
 class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
@@ -66,6 +69,8 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
         row.operator(NewLine.bl_idname, text="", icon="FORWARD")
         layout.prop(settings, "blinks")
         layout.prop(settings, "take")
+        text = _file_name(settings.cues) or "None"
+        _named_button(layout, "Cues").operator(OpenCues.bl_idname, text=text, icon="TEXT", translate=False)
         page = preferences(context)
         if page is not None:
             layout.prop(page, "device")
@@ -102,7 +107,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     lines, shown = animation.lines(settings.target), shown_line(settings)
     column = layout.column(align=True)
     for line in lines:
-        text = f"{line.name}, {emotions.label(str(line.record.get('emotion') or 'neutral')).lower()}"
+        text = f"{line.name}, {emotions.spoken(line)}"
         icon = "LAYER_ACTIVE" if line.uid == shown.uid and len(lines) > 1 else "SPEAKER"
         column.operator(ShowLine.bl_idname, text=text, icon=icon, translate=False).line = line.uid
         column.label(text="Frames {} to {}".format(*line.frames), icon="BLANK1")
@@ -146,6 +151,19 @@ def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types
     layout.use_property_decorate = False
     layout.enabled = not context.window_manager.blendshape_talker.running
     return layout.column()
+
+
+def _named_button(layout: bpy.types.UILayout, name: str) -> bpy.types.UILayout:
+    """A row for a button that stands under the fields like one of them."""
+    row = layout.split(factor=0.4)
+    label = row.row()
+    label.alignment = "RIGHT"
+    label.label(text=name)
+    return row.row(align=True)
+
+
+def _file_name(path: str) -> str:
+    return os.path.basename(path.replace("\\", "/"))
 
 
 def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str, icon: str = "INFO") -> None:

@@ -54,6 +54,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
     emotion: bpy.props.EnumProperty(
         name="Emotion", description="The face that goes with the words", items=emotions.menu()
     )
+    cues: bpy.props.StringProperty(
+        name="Cues", description="Path of a table (CSV) or transcript (SRT, VTT) that says which emotion is felt when"
+    )
     intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
         default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",

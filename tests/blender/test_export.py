@@ -3,6 +3,7 @@
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from blendshape_talker.blender import animation, export
 from blendshape_talker.blender.export_check import check_export
@@ -287,3 +288,40 @@ def test_refusals_are_one_line_and_leave_no_file(baked, tmp_path, monkeypatch):
         export.export_head(bpy.context, target, tmp_path / "head.fbx")
     assert (tmp_path / "head.fbx").read_text() == "an older export"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["head.fbx"]
+
+
+def read_fbx_back(path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 24
+    bpy.ops.import_scene.fbx(filepath=str(path))
+    return {item.name: item for item in bpy.data.objects if item.type == "MESH"}
+
+
+def test_the_scene_s_range_can_be_chosen(baked, tmp_path):
+    target, _, _ = baked
+    export.export_head(bpy.context, target, tmp_path / "part.fbx", export.Choices(frames=(10, 25)))
+    head = read_fbx_back(tmp_path / "part.fbx")["Head"]
+    start, end = head.data.shape_keys.animation_data.action.frame_range
+    assert end - start == 15
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_what_hangs_on_the_head_goes_with_it_or_not(baked, make_head, tmp_path, attached):
+    target, _, _ = baked
+    teeth, hidden = make_head(vertices=60, name="Teeth"), make_head(vertices=60, name="Hidden")
+    teeth.parent = hidden.parent = target
+    hidden.hide_set(True)
+    export.export_head(bpy.context, target, tmp_path / "head.fbx", export.Choices(attached=attached))
+    assert [item.name for item in bpy.context.selected_objects] == ["Bystander"]
+    assert set(read_fbx_back(tmp_path / "head.fbx")) == ({"Head", "Teeth"} if attached else {"Head"})
+
+
+def test_an_fbx_of_plain_scale_is_as_large(baked, tmp_path):
+    target, take, rest = baked
+    for plain in (False, True):
+        export.export_head(bpy.context, target, tmp_path / f"{plain}.fbx", export.Choices(plain_scale=plain))
+    assert (tmp_path / "True.fbx").read_bytes() != (tmp_path / "False.fbx").read_bytes()
+    head = read_fbx_back(tmp_path / "True.fbx")["Head"]
+    size = np.ptp(rest, axis=0)
+    corners = np.array([head.matrix_world @ Vector(corner) for corner in head.bound_box])
+    assert np.abs(np.ptp(corners, axis=0) - size).max() < 0.2 * size.max()

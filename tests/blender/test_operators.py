@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import blendshape_talker
-from blendshape_talker.blender import animation, panels, properties, registration, viewing
+from blendshape_talker.blender import animation, emotions, panels, properties, registration, viewing
 from blendshape_talker.blender.operators import baking, exporting
 from blendshape_talker.errors import Cancelled, TalkerError
 
@@ -190,6 +190,26 @@ def test_a_recording_is_chosen_or_refused_in_one_line(registered, recording, tmp
     with pytest.raises(RuntimeError, match="gone.wav"):
         bpy.ops.blendshape_talker.open_recording(filepath=str(tmp_path / "gone.wav"))
     assert registered.audio == str(recording)
+
+
+def test_cues_from_a_file_take_the_place_of_the_emotion(ready, synthetic_talker, tmp_path, monkeypatch):
+    seen = []
+    animate = synthetic_talker.animate
+    monkeypatch.setattr(
+        synthetic_talker, "animate", lambda *values, **named: (seen.append(named["cues"]), animate(*values, **named))[1]
+    )
+    (tmp_path / "cues.csv").write_text("start,end,emotion\n0,0.5,happy\n0.6,1.2,sad\n")
+    (tmp_path / "wrong.csv").write_text("start,end,emotion\n0,0.5,hungry\n")
+    with pytest.raises(RuntimeError, match=r"wrong.csv, line 2"):
+        bpy.ops.blendshape_talker.open_cues(filepath=str(tmp_path / "wrong.csv"))
+    assert ready.cues == ""
+    assert bpy.ops.blendshape_talker.open_cues(filepath=str(tmp_path / "cues.csv")) == {"FINISHED"}
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert [cue.emotion for cue in seen[-1]] == ["happy", "sad"]
+    assert emotions.spoken(animation.lines(ready.target)[0]) == "2 cues"
+    assert bpy.ops.blendshape_talker.clear_cues() == {"FINISHED"}
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert seen[-1] is None and emotions.spoken(animation.lines(ready.target)[0]) == "neutral"
 
 
 def test_a_doubtful_recording_is_said_and_remembered(ready, synthetic_talker, monkeypatch, capfd):

@@ -63,16 +63,23 @@ def open_tab(name):
 
 
 def under_the_pointer(kind="UI"):
-    """Names of the button under the pointer: its operator as Python calls it, or its property."""
-    area, window = bgui.area(), bgui.window()
+    """Name of the button under the pointer: its operator as Python calls it, or the last part of its property's path.
+
+    Blender tells it as it does for a person: by copying the button's command or path.
+    """
+    window = bgui.window()
     manager = bpy.context.window_manager
-    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=bgui.region(kind)):
-        if bpy.ops.ui.copy_python_command_button.poll():
-            manager.clipboard = ""
-            bpy.ops.ui.copy_python_command_button()
-            return manager.clipboard
-        owned = getattr(bpy.context, "property", None)
-        return f"property {owned[1]}" if owned else ""
+    with bpy.context.temp_override(window=window, screen=window.screen, area=bgui.area(), region=bgui.region(kind)):
+        for operator, options in (
+            (bpy.ops.ui.copy_python_command_button, {}),
+            (bpy.ops.ui.copy_data_path_button, {"full_path": True}),
+        ):
+            if operator.poll():
+                manager.clipboard = ""
+                operator(**options)
+                found = manager.clipboard
+                return found if "(" in found else f"property {found.rpartition('.')[2]}"
+    return ""
 
 
 def matches(name, found):
@@ -191,6 +198,21 @@ def choose_file(path, picture=None):
     yield 1.0
 
 
+def open_and_click(menu, item, happened, seconds=3.0):
+    """Click a menu's button and then, where the menu lies, an item; True as soon as ``happened()``."""
+    moves = []
+    for x, y in (menu, item):
+        moves += ["mousemove", int(x) - 3, int(y), "sleep", 0.15, "mousemove", int(x), int(y), "sleep", 0.35]
+        moves += ["mousedown", 1, "sleep", 0.1, "mouseup", 1, "sleep", 0.5]
+    bgui.xdo(*moves)
+    yield 2.2
+    for _ in range(int(seconds / 0.2)):
+        if happened():
+            return True
+        yield 0.2
+    return False
+
+
 def pick_every(name, read, wanted, picture=None):
     """Pick every item of a menu by the pointer; ``read()`` tells what is chosen. Returns name -> place of its item.
 
@@ -198,33 +220,35 @@ def pick_every(name, read, wanted, picture=None):
     """
     scale = bpy.context.preferences.system.ui_scale
     x, y = yield from find(name)
+    if picture:
+        yield from click(x, y)
+        bgui.shot(picture)
+        yield from keys("Escape")
     picked = {}
-    for across in (0, 130 * scale, -130 * scale):
-        for row in [*range(1, 20), *range(-1, -20, -1)]:
-            if set(wanted) <= set(picked):
-                return picked
-            here, there = x + across, y + (20 * row + 12) * scale
-            if not 30 < there < bgui.window().height - 10:
-                continue
-            before = read()
-            yield from click(x, y)
-            if picture:
-                bgui.shot(picture)
-                picture = None
-            yield from click(here, there)
-            if read() != before:
-                picked[read()] = here, there
-            elif row > 4:
-                break  # below the last item
+    for _ in range(2):  # what was chosen already, and a click that was lost, are seen the second time
+        for across in (0, 130 * scale, -130 * scale):
+            misses = 0
+            for row in [*range(2, 20), *range(-2, -20, -1)]:
+                here, there = x + across, y + (20 * row + 10) * scale
+                if set(wanted) <= set(picked):
+                    return picked
+                if not 30 < there < bgui.window().height - 10 or (here, there) in picked.values() or misses > 2:
+                    continue
+                before = read()
+                if (yield from open_and_click((x, y), (here, there), lambda before=before: read() != before)):
+                    picked[read()] = here, there
+                    misses = 0
+                else:
+                    yield from keys("Escape")
+                    misses += 1
     return picked
 
 
 def pick(name, place, read, wanted):
     """Pick an item whose place :func:`pick_every` found."""
     for _ in range(3):
-        x, y = yield from find(name)
-        yield from click(x, y)
-        yield from click(*place)
         if read() == wanted:
             return
+        menu = yield from find(name)
+        yield from open_and_click(menu, place, lambda: read() == wanted)
     raise AssertionError(f"picked {wanted}, {read()} is chosen")

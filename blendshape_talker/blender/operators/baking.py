@@ -4,7 +4,9 @@ import os
 
 import bpy
 
+from ... import pipeline
 from ...errors import TalkerError
+from ...expression.cues import read_cues
 from ...job import Job
 from .. import animation, bake, emotions, viewing
 from ..properties import chosen_device
@@ -115,9 +117,11 @@ class Bake(bpy.types.Operator):
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker
+        cues = bake.absolute_path(settings.cues)
         performance = bake.Performance(
             audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
             blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
+            cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
         )  # fmt: skip
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
@@ -127,7 +131,7 @@ class Bake(bpy.types.Operator):
     def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
         target = bake.apply(request, take, self.replace)
         line = animation.find_line(target, take.recording, take.start_frame)
-        words = f"{target.name} speaks {line.name}, {emotions.label(request.performance.emotion).lower()}, "
+        words = f"{target.name} speaks {line.name}, {emotions.spoken(line)}, "
         words += "frames {} to {}".format(*line.frames)
         if viewing.play_in_step(context.scene):
             words += "; playback now follows the sound, and scrubbing is heard"

@@ -6,18 +6,33 @@ import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from .. import animation
-from ..export import FORMATS, export_head
+from ..export import FORMATS, Choices, export_head
 from .common import idle_in_object_mode, reported
 
 
 class ExportHead(bpy.types.Operator, ExportHelper):
-    """Export the animated head over the scene's frame range"""
+    """Export the animated head: its whole take or the scene's range"""
 
     bl_idname = "blendshape_talker.export"
     bl_label = "Export Head"
 
     filename_ext: bpy.props.StringProperty(default=".fbx", options={"HIDDEN", "SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in FORMATS), options={"HIDDEN"})
+
+    frames: bpy.props.EnumProperty(
+        name="Frames",
+        items=[
+            ("TAKE", "Whole Take", "From the first to the last frame in which the head is animated"),
+            ("SCENE", "Scene Range", "The frame range of the scene"),
+        ],
+    )
+    attached: bpy.props.BoolProperty(
+        name="Attached Meshes", description="Also what hangs on the head, such as its mouth", default=True
+    )
+    plain_scale: bpy.props.BoolProperty(
+        name="Scale of 1",
+        description="Write an FBX whose objects have a scale of 1, as Unity and Unreal like it, in place of 100",
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -34,10 +49,22 @@ class ExportHead(bpy.types.Operator, ExportHelper):
         self.filepath = proposed_path(self.filepath, context.scene.blendshape_talker.target.name, self.filename_ext)
         return ExportHelper.invoke(self, context, event)
 
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "frames")
+        layout.prop(self, "attached")
+        if os.path.splitext(self.filepath)[1].lower() in ("", ".fbx"):
+            layout.prop(self, "plain_scale")
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
         with reported(self, outcome):
-            path = export_head(context, context.scene.blendshape_talker.target, self.filepath)
+            scene = context.scene
+            frames = (scene.frame_start, scene.frame_end) if self.frames == "SCENE" else None
+            choices = Choices(frames, self.attached, self.plain_scale)
+            path = export_head(context, scene.blendshape_talker.target, self.filepath, choices)
             self.report({"INFO"}, f"Exported {path}")
         return outcome
 

@@ -1,10 +1,12 @@
-"""The recording is chosen in a file browser that shows recordings alone."""
+"""The recording, and the cues that go with it, are chosen in file browsers that show nothing else."""
 
 import os
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
+from ... import pipeline
+from ...expression.cues import read_cues
 from ...files import check_input
 from .. import bake
 from .common import idle, reported
@@ -40,4 +42,42 @@ class OpenRecording(bpy.types.Operator, ImportHelper):
         return outcome
 
 
-CLASSES = (OpenRecording,)
+class OpenCues(bpy.types.Operator, ImportHelper):
+    """Let emotions come and go: a table (CSV: start,end,emotion) or a transcript (SRT, VTT) with [angry] in it"""
+
+    bl_idname = "blendshape_talker.open_cues"
+    bl_label = "Open Cues"
+    bl_options = {"UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default="*.csv;*.srt;*.vtt", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return idle(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            found = read_cues(self.filepath, pipeline.emotions())
+            context.scene.blendshape_talker.cues = self.filepath
+            self.report({"INFO"}, f"{len(found)} cues in {os.path.basename(self.filepath)}")
+        return outcome
+
+
+class ClearCues(bpy.types.Operator):
+    """Go back to one emotion for the whole recording"""
+
+    bl_idname = "blendshape_talker.clear_cues"
+    bl_label = "Clear Cues"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return idle(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.blendshape_talker.cues = ""
+        return {"FINISHED"}
+
+
+CLASSES = (OpenRecording, OpenCues, ClearCues)
