@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import Cancelled, TalkerError
+from .expression.blinks import blink_closure
 from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, check_cues, fade
-from .expression.library import ExpressionLibrary, blink_closure
+from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file

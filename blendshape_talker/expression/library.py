@@ -1,4 +1,4 @@
-"""Emotions as living trajectories: apex shapes, slow variation that never repeats, and blinks. numpy only.
+"""Emotions as living trajectories: apex shapes, slow variation that never repeats. numpy only.
 
 An expression is a point in the space of a few FACS directions (:attr:`ExpressionLibrary.basis`), and lives there
 (band-limited noise: no loop, so no seam at any length). :mod:`cues` fade it in and out; the fusion network turns
@@ -7,7 +7,7 @@ trajectories into blendshape weights.
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ import numpy as np
 
 from .. import checkpoint
 from ..errors import TalkerError
+from .motion import smooth_step, take_generator
 
 KIND = "expression library"
 FILE_NAME = "expressions.npz"
-BLINK_CLOSING, BLINK_CLOSED, BLINK_OPENING = 0.08, 0.035, 0.15  # seconds, VanderWerf et al. 2003
 _NOISE_BAND = (0.07, 0.55)  # Hz: slower than syllables, faster than a pose
 _NOISE_TONES = 7
 _LONGEST_SHARE = 0.35  # of the clip for onset and for offset, so that the shortest clip still rises and falls
@@ -86,12 +86,12 @@ class ExpressionLibrary:
         """Coefficients (T, K_x) float32 of ``emotion`` fully on, ``clock`` (T,) seconds after it began; any order.
 
         The same seed gives the same take at any frame rate and of any length. ``neutral`` is zero. Blinks are apart, in
-        :func:`blink_closure`. Raises :class:`TalkerError` for an unknown emotion.
+        :func:`blinks.blink_closure`. Raises :class:`TalkerError` for an unknown emotion.
         """
         if emotion not in self.emotions:
             raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(self.names)}")
         chosen = self.emotions[emotion]
-        noise = _noise(np.asarray(clock, np.float64), len(chosen.modes) + 1, _generator(seed, 0))
+        noise = _noise(np.asarray(clock, np.float64), len(chosen.modes) + 1, take_generator(seed, 0))
         life = 1.0 + noise[:, :-1] @ chosen.modes
         accent = (0.5 + 0.5 * noise[:, -1:]) ** 2 * chosen.accent
         result = intensity * np.maximum(chosen.apex * life + accent, 0.0)
@@ -127,44 +127,6 @@ def _load(directory: Path) -> ExpressionLibrary:
         for index, entry in enumerate(config["emotions"])
     }
     return ExpressionLibrary(tuple(config["directions"]), arrays["basis"], emotions)
-
-
-def smooth_step(position: np.ndarray) -> np.ndarray:
-    """Minimum-jerk rise from 0 to 1 while ``position`` goes from 0 to 1 (Flash & Hogan 1985)."""
-    position = np.clip(position, 0.0, 1.0)
-    risen: np.ndarray = position**3 * (10.0 - 15.0 * position + 6.0 * position**2)
-    return risen
-
-
-def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
-    """Lid closure 0 … 1 of a blink that starts at ``start`` seconds: fast down, a moment shut, slowly up."""
-    down = smooth_step((clock - start) / BLINK_CLOSING)
-    up = smooth_step((clock - start - BLINK_CLOSING - BLINK_CLOSED) / BLINK_OPENING)
-    closure: np.ndarray = down - up
-    return closure
-
-
-def blink_closure(
-    times: np.ndarray, duration: float, interval: Callable[[float], tuple[float, float]], seed: int = 0
-) -> np.ndarray:
-    """Lid closure (T,) 0 … 1 at ``times``, seconds, ascending, of blinks at random pauses; all end before ``duration``.
-
-    interval: shortest and longest pause after a blink at a given second.
-    """
-    generator = _generator(seed, 1)
-    length = BLINK_CLOSING + BLINK_CLOSED + BLINK_OPENING
-    result = np.zeros(len(times))
-    shortest, longest = interval(0.0)
-    start = generator.uniform(0.5, 0.5 * (shortest + longest))
-    while start + length <= duration:
-        first, last = np.searchsorted(times, [start, start + length])
-        result[first : last + 1] = blink_shape(times[first : last + 1], start)
-        start += length + generator.uniform(*interval(start))
-    return result
-
-
-def _generator(seed: int, stream: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFF]).spawn(stream + 1)[stream])
 
 
 def _channels(directions: tuple[str, ...], *prefixes: str) -> np.ndarray:

@@ -1,11 +1,9 @@
-"""Recordings in: any common sound file to 16 kHz mono, and its log-mel spectrogram as Whisper hears it.
+"""Recordings in: any common sound file to 16 kHz mono.
 
 Sound is decoded by soundfile and resampled by soxr, the two libraries behind ``librosa.load``; they are called directly
-because a recording of an hour must be read block by block. The mel filters are librosa's, stored as an asset by
-``corpus mel-filters``: librosa and what it needs would be a third of the extension's zip.
+because a recording of an hour must be read block by block.
 """
 
-import functools
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import checkpoint
 from ..errors import TalkerError
 from ..files import check_input
 from . import quality
@@ -25,17 +22,11 @@ if TYPE_CHECKING:
     import soundfile
 
 SAMPLE_RATE = quality.SAMPLE_RATE
-HOP = 160
-MEL_BANDS = 80
-MEL_RATE = SAMPLE_RATE // HOP
 SHORTEST_SECONDS = 0.2
-FFT = 400
-MEL_KIND = "mel filters"
 LONGEST_SECONDS = 6 * 3600
 RATES = (4000, 768_000)
 MOST_CHANNELS = 64
 _READ_FRAMES = 1 << 14
-_FRAMES_PER_BLOCK = 6000
 # What a file may unpack to: no coder says a second of sound in less, but a file made to fill the memory does
 _FREE_SECONDS, _BYTES_A_SECOND = 600, 20
 _UNKNOWN_FRAMES = 1 << 62
@@ -222,30 +213,3 @@ def _quiet_decoder(path: Path) -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
-
-
-def log_mel(samples: np.ndarray) -> np.ndarray:
-    """Log10 power in 80 mel bands, (N // 160, 80) float32; row i is centred at i x 10 ms.
-
-    As in Whisper (Radford et al. 2022, section 2.2): Hann windows of 25 ms, Slaney's mel scale, floor 1e-10, before
-    :func:`blendshape_talker.speech.whisper.normalise`. ``samples`` (N,) are at 16 kHz, at least 201 of them.
-    """
-    if len(samples) <= FFT // 2:
-        raise TalkerError(f"{len(samples)} samples of sound are too few; at least {SHORTEST_SECONDS} s are needed")
-    padded = np.pad(np.asarray(samples, np.float32), FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: len(samples) // HOP]
-    window, bands = _window_and_bands()
-    result = np.empty((len(frames), MEL_BANDS), np.float32)
-    for start in range(0, len(frames), _FRAMES_PER_BLOCK):
-        spectrum = np.fft.rfft(frames[start : start + _FRAMES_PER_BLOCK] * window)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        result[start : start + len(power)] = np.log10(np.maximum(power @ bands, 1e-10))
-    return result
-
-
-@functools.cache
-def _window_and_bands() -> tuple[np.ndarray, np.ndarray]:
-    """The periodic Hann window (400,) and the mel bands (201, 80)."""
-    _, arrays = checkpoint.load(checkpoint.ASSETS / "mel_filters.npz", MEL_KIND)
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT) / FFT)).astype(np.float32)
-    return window, np.ascontiguousarray(arrays["filters"].T)

@@ -19,7 +19,8 @@ import numpy as np
 from .. import checkpoint
 from ..errors import Cancelled, TalkerError
 from ..face.flame import VERTEX_COUNT
-from .audio import HOP, SAMPLE_RATE, log_mel
+from .audio import SAMPLE_RATE
+from .mel import HOP, log_mel
 from .stream import STREAMING, STREAMING_REACH_SECONDS, TAIL_SAMPLES, SpeechStream
 from .whisper import FEATURE_RATE, OFFLINE, EncoderWindows, WhisperEncoder, normalise, peak_of, windows
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import TalkerError
-from .audio import HOP, SAMPLE_RATE, log_mel
+from .audio import SAMPLE_RATE
+from .mel import HOP, log_mel
 from .whisper import FEATURE_RATE, EncoderWindows, WhisperEncoder, even, normalise
 
 STREAMING = EncoderWindows(core=0.4, past=2.0, ahead=0.4)

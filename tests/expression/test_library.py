@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.expression.library import ExpressionLibrary, blink_closure
+from blendshape_talker.expression.blinks import blink_closure
+from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.face.flame import VERTEX_COUNT
 
 FPS = 60.0

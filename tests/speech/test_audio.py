@@ -212,22 +212,6 @@ def test_what_is_no_recording_gets_one_line(tmp_path, make, words):
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_log_mel_finds_the_tone_and_its_time():
-    samples = np.concatenate([np.zeros(8000, np.float32), tone(16000, 0.5)])
-    mel = audio.log_mel(samples)
-    assert mel.shape == (100, 80) and mel.dtype == np.float32
-    assert mel[20].max() == pytest.approx(-10)
-    assert abs(int(np.argmax(mel[:, 10:13].max(axis=1) > -1)) - 50) <= 1
-    assert np.ptp(mel[60:95].argmax(axis=1)) == 0
-
-
-def test_log_mel_blocks_do_not_show(monkeypatch):
-    samples = np.random.default_rng(1).normal(size=16000).astype(np.float32)
-    whole = audio.log_mel(samples)
-    monkeypatch.setattr(audio, "_FRAMES_PER_BLOCK", 7)
-    np.testing.assert_allclose(audio.log_mel(samples), whole, atol=1e-5)
-
-
 def test_hearing_needs_neither_librosa_nor_torch(tmp_path):
     import subprocess
     import sys
@@ -235,8 +219,8 @@ def test_hearing_needs_neither_librosa_nor_torch(tmp_path):
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone(22050), 22050)
     program = (
-        "import sys; from blendshape_talker.speech import audio;"
-        f"print(audio.log_mel(audio.load_recording({str(path)!r}).samples).shape,"
+        "import sys; from blendshape_talker.speech import audio, mel;"
+        f"print(mel.log_mel(audio.load_recording({str(path)!r}).samples).shape,"
         " *sorted({'librosa', 'numba', 'scipy', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
-from blendshape_talker.speech import audio, whisper
+from blendshape_talker.speech import mel, whisper
 
 SMALL = whisper.WhisperConfig(width=64, heads=4, layers=2)
 
@@ -73,7 +73,7 @@ def speech_like() -> np.ndarray:
     swell = np.maximum(0, np.sin(2 * np.pi * 2.3 * time)) ** 2
     pitch = 120 + 40 * np.sin(2 * np.pi * 0.4 * time)
     voice = sum(np.sin(k * 2 * np.pi * np.cumsum(pitch) / 16000) / k for k in range(1, 20))
-    return whisper.normalise(audio.log_mel(swell * voice * 0.1 + 0.001 * generator.normal(size=len(time))))
+    return whisper.normalise(mel.log_mel(swell * voice * 0.1 + 0.001 * generator.normal(size=len(time))))
 
 
 def test_equals_the_definition(tmp_path):

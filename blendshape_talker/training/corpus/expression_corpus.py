@@ -13,7 +13,9 @@ import numpy as np
 
 from ... import checkpoint
 from ...errors import TalkerError
-from ...expression.library import Emotion, ExpressionLibrary, blink_shape, smooth_step
+from ...expression.blinks import blink_shape
+from ...expression.library import Emotion, ExpressionLibrary
+from ...expression.motion import smooth_step
 from ...files import whole_file
 from ..geometry.facs import KIND as GEOMETRY_KIND
 from ..geometry.facs import Facs, load_facs

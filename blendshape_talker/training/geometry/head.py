@@ -4,16 +4,15 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from ... import checkpoint
 from ...face.flame import HEAD_KIND, IMAGE_SIZE, LOWER_LIP, UPPER_LIP, GeometryMap
 from .facs import SOCKET_POLES, SOCKET_RINGS, Facs, Progress, load_facs
+from .geometry_map import geometry_map, map_loss_mm
 from .surface import boundary_loops, component_labels, cycle, ring_numbers, unique_edges
 from .triangulate import ball, delaunay, follow_creases
-from .unwrap import close_holes, embed, equal_area, mean_value_weights, on_circle, on_square
+from .unwrap import close_holes, embed, equal_area, mean_value_weights, nearest_corners, on_circle, on_square
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,6 @@ POSES = (
 )
 # The face on the canonical head, in metres: in front of the ears, from under the chin to the hairline.
 FACE_BACK, FACE_BOTTOM, FACE_TOP = -0.020, -0.115, 0.085
-HOLE_SHARE = 4.0  # pixels' worth of vertices that each hole (mouth, eyes) takes in the image
 LIP_RINGS = (3, 4, 5)  # rings of edges around the mouth opening: where the lips touch, up to vertices 3546 and 3504
 OPENING_RINGS = 12  # lips and lids, as rings of edges around the mouth opening and the sockets' poles
 EARS_OUT, EAR_RINGS = 0.074, 6  # m from the middle: only the ears; rings of edges from there to the cheek
@@ -75,12 +73,6 @@ def make_head(facs_path: str | Path, out: str | Path, progress: Progress | None 
     return checkpoint.save(out, HEAD_KIND, {"image_size": IMAGE_SIZE}, arrays)
 
 
-def map_loss_mm(mapping: GeometryMap, deltas: np.ndarray, face: np.ndarray) -> float:
-    """Root mean square over shapes (S, 5023, 3) and ``face`` vertices of the error of image and back, in mm."""
-    errors = (mapping.to_vertices(mapping.to_image(deltas)) - deltas)[:, face]
-    return float(1e3 * np.sqrt((errors**2).sum(-1).mean()))
-
-
 def demo_faces(
     facs: Facs, body_faces: np.ndarray, mouth_hole: np.ndarray, neck: np.ndarray, eyes: tuple[np.ndarray, ...]
 ) -> np.ndarray:
@@ -113,7 +105,7 @@ def texture_coordinates(
     positions = np.vstack([neutral[:count], neutral[mouth_hole].mean(0)])
     angle = np.arctan2(positions[neck, 0], positions[neck, 2] - positions[neck, 2].mean())
     flat = equal_area(
-        closed, neck, on_square(positions, neck, _corners(neck, angle, (-45, 45, 135, -135))), np.ones(count + 1)
+        closed, neck, on_square(positions, neck, nearest_corners(neck, angle, (-45, 45, 135, -135))), np.ones(count + 1)
     )
     uv = np.zeros((len(neutral), 2))
     uv[:count] = flat[:count] * [1, 1 - EYE_STRIP] + [0, EYE_STRIP]
@@ -141,63 +133,6 @@ def face_region(neutral: np.ndarray, faces: np.ndarray, body: np.ndarray) -> np.
         if not ears.any():
             return region
         region = region[~ears]
-
-
-def geometry_map(neutral: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels' vertices and barycentric weights (64, 64, 3), zero off the face; row 0 is the forehead.
-
-    The face is laid into the square so that every vertex has the same area, which gives lips, lids and nostrils, where
-    FLAME is dense, their share. Each vertex owns the nearest free pixel and is sampled there alone; the other pixels
-    interpolate. Holes keep the lips apart: no pixel mixes upper and lower lip.
-    """
-    used = np.unique(region)
-    local = np.searchsorted(used, region)
-    positions = neutral[used]
-    loops = sorted(boundary_loops(local), key=lambda loop: -np.ptp(positions[loop], axis=0).sum())
-    outer, holes = loops[0], loops[1:]
-    angle = np.arctan2(positions[outer, 0], positions[outer, 1] + 0.02)
-    corners = _corners(outer, angle, (-140, 140, 40, -40))
-    share = np.r_[np.ones(len(used)), np.full(len(holes), HOLE_SHARE)]
-    flat = equal_area(close_holes(local, len(used), holes), outer, on_square(positions, outer, corners), share)
-    flat = np.stack([flat[: len(used), 0], 1 - flat[: len(used), 1]], axis=1) * IMAGE_SIZE
-    vertices, weights = rasterise(flat, local, IMAGE_SIZE)
-    owner = own_pixels(flat, IMAGE_SIZE)
-    vertices.reshape(-1, 3)[owner] = np.arange(len(used))[:, None]
-    weights.reshape(-1, 3)[owner] = [1, 0, 0]
-    return used[vertices], weights
-
-
-def rasterise(flat: np.ndarray, faces: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and weights (size, size, 3) of the triangle under each pixel's centre, ``flat`` in pixels."""
-    vertices, weights = np.zeros((size, size, 3), int), np.zeros((size, size, 3))
-    for face in faces:
-        corners = flat[face]
-        first = np.maximum(np.ceil(corners.min(0) - 0.5).astype(int), 0)
-        last = np.minimum(np.floor(corners.max(0) - 0.5).astype(int), size - 1)
-        sides = np.stack([corners[1] - corners[0], corners[2] - corners[0]], axis=1)
-        if (last < first).any() or abs(np.linalg.det(sides)) < 1e-9:
-            continue
-        columns, rows = np.meshgrid(np.arange(first[0], last[0] + 1), np.arange(first[1], last[1] + 1))
-        offsets = np.stack([columns + 0.5, rows + 0.5], axis=-1) - corners[0]
-        barycentric = offsets @ np.linalg.inv(sides).T
-        barycentric = np.concatenate([1 - barycentric.sum(-1, keepdims=True), barycentric], axis=-1)
-        inside = (barycentric >= -1e-9).all(-1)
-        vertices[rows[inside], columns[inside]] = face
-        weights[rows[inside], columns[inside]] = barycentric[inside].clip(0)
-    return vertices, weights
-
-
-def own_pixels(flat: np.ndarray, size: int, candidates: int = 40) -> np.ndarray:
-    """For each point (N, 2) a near pixel (N,) of its own, row · size + column: least sum of squared distances."""
-    columns, rows = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
-    distance, pixel = cKDTree(np.stack([columns.ravel(), rows.ravel()], axis=1)).query(flat, candidates)
-    cost = sparse.csr_matrix(
-        (distance.ravel() ** 2 + 1e-3, (np.repeat(np.arange(len(flat)), candidates), pixel.ravel())),
-        shape=(len(flat), size * size),
-    )
-    rows, pixels = min_weight_full_bipartite_matching(cost)
-    logger.info("farthest own pixel: %.2f pixels", np.sqrt(cost[rows, pixels].max()))
-    return pixels[np.argsort(rows)]
 
 
 def lip_pairs(neutral: np.ndarray, faces: np.ndarray, rings: np.ndarray) -> np.ndarray:
@@ -259,9 +194,3 @@ def _falling(values: np.ndarray, one: float, zero: float) -> np.ndarray:
 
 def _distance(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     return cKDTree(others).query(points)[0]
-
-
-def _corners(loop: np.ndarray, angle: np.ndarray, degrees: tuple[float, ...]) -> list[int]:
-    """The vertices of the loop whose ``angle`` (B,) is nearest to each of the given ones."""
-    away = [np.abs(np.angle(np.exp(1j * (angle - np.deg2rad(degree))))) for degree in degrees]
-    return [int(loop[distance.argmin()]) for distance in away]

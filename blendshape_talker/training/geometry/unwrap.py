@@ -73,6 +73,12 @@ def on_square(vertices: np.ndarray, loop: np.ndarray, corners: list[int]) -> np.
     return places
 
 
+def nearest_corners(loop: np.ndarray, angle: np.ndarray, degrees: tuple[float, ...]) -> list[int]:
+    """The vertices of the loop whose ``angle`` (B,) is nearest to each of the given ones."""
+    away = [np.abs(np.angle(np.exp(1j * (angle - np.deg2rad(degree))))) for degree in degrees]
+    return [int(loop[distance.argmin()]) for distance in away]
+
+
 def equal_area(
     faces: np.ndarray, boundary: np.ndarray, boundary_positions: np.ndarray, share: np.ndarray, rounds: int = 200
 ) -> np.ndarray:

@@ -5,7 +5,8 @@ import os
 import numpy as np
 
 from ... import checkpoint
-from ...speech.audio import FFT, MEL_BANDS, MEL_KIND, SAMPLE_RATE
+from ...speech.audio import SAMPLE_RATE
+from ...speech.mel import FFT, MEL_BANDS, MEL_KIND
 
 
 def mel_filters() -> np.ndarray:

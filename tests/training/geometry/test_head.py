@@ -9,7 +9,7 @@ from simple_surfaces import ball, disk
 
 from blendshape_talker import checkpoint
 from blendshape_talker.face.flame import IMAGE_SIZE, load_head
-from blendshape_talker.training.geometry import head, triangulate
+from blendshape_talker.training.geometry import geometry_map, head, triangulate
 from blendshape_talker.training.geometry.facs import KIND, Facs
 from blendshape_talker.training.geometry.surface import boundary_loops, component_labels, ring_numbers, unique_edges
 from blendshape_talker.training.geometry.unwrap import (
@@ -33,7 +33,8 @@ def ring_surface(rings: int = 10, around: int = 32) -> tuple[np.ndarray, np.ndar
 @pytest.fixture
 def hasty(monkeypatch):
     """Fewer rounds of evening out: these tests do not ask for the best map."""
-    monkeypatch.setattr(head, "equal_area", partial(equal_area, rounds=40))
+    for module in (head, geometry_map):
+        monkeypatch.setattr(module, "equal_area", partial(equal_area, rounds=40))
 
 
 def test_mean_value_weights_leave_a_flat_disk_as_it_is():
@@ -140,7 +141,7 @@ def test_a_ball_is_closed_and_faces_outward():
 
 def test_pixels_take_the_triangle_under_their_centre():
     flat = np.array([[0, 0], [8, 0], [0, 8], [8, 8]], float)
-    vertices, weights = head.rasterise(flat, np.array([[0, 1, 2], [1, 3, 2], [0, 1, 1]]), 10)
+    vertices, weights = geometry_map.rasterise(flat, np.array([[0, 1, 2], [1, 3, 2], [0, 1, 1]]), 10)
     assert (weights[8:].sum() == 0) and (weights[:, 8:].sum() == 0)
     np.testing.assert_allclose(weights[:8, :8].sum(-1), 1)
     found = (flat[vertices[:8, :8]] * weights[:8, :8, :, None]).sum(2)
@@ -150,7 +151,7 @@ def test_pixels_take_the_triangle_under_their_centre():
 
 def test_every_point_owns_a_pixel():
     crowd = 4 + 0.1 * np.random.default_rng(0).random((30, 2))
-    pixels = head.own_pixels(crowd, 10)
+    pixels = geometry_map.own_pixels(crowd, 10)
     assert len(set(pixels.tolist())) == 30
     centres = np.stack([pixels % 10 + 0.5, pixels // 10 + 0.5], axis=1)
     assert np.linalg.norm(centres - 4, axis=1).max() < 4
@@ -163,7 +164,7 @@ def test_the_map_of_a_face_reaches_every_vertex(hasty):
     labels = component_labels(demo.faces, len(place))
     region = head.face_region(place, demo.faces, labels == labels[0])
     assert len(boundary_loops(region)) == 4
-    vertices, weights = head.geometry_map(place, region)
+    vertices, weights = geometry_map.geometry_map(place, region)
     assert vertices.shape == weights.shape == (IMAGE_SIZE, IMAGE_SIZE, 3)
     assert set(vertices[weights > 0]) == set(np.unique(region))
     owned = vertices[weights.max(-1) == 1][:, 0]
@@ -245,7 +246,7 @@ def test_make_head_writes_a_head_that_loads(tmp_path, hasty, monkeypatch):
         np.testing.assert_array_equal(eye, own)
     fractions = [fraction for fraction, _ in steps]
     assert fractions == sorted(fractions) and fractions[-1] == 1
-    shown = head.map_loss_mm(made.geometry_map, deltas, np.flatnonzero(made.face))
+    shown = geometry_map.map_loss_mm(made.geometry_map, deltas, np.flatnonzero(made.face))
     assert f"{shown:.3f} mm rms" in steps[-1][1] and 0 < shown < 1
 
 

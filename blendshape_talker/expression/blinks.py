@@ -1,0 +1,36 @@
+"""When the eyes blink and how fast the lids go; :mod:`lids` then shuts them from wherever the emotion holds them."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .motion import smooth_step, take_generator
+
+CLOSING, CLOSED, OPENING = 0.08, 0.035, 0.15  # seconds, VanderWerf et al. 2003
+
+
+def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
+    """Lid closure 0 … 1 of a blink that starts at ``start`` seconds: fast down, a moment shut, slowly up."""
+    down = smooth_step((clock - start) / CLOSING)
+    up = smooth_step((clock - start - CLOSING - CLOSED) / OPENING)
+    closure: np.ndarray = down - up
+    return closure
+
+
+def blink_closure(
+    times: np.ndarray, duration: float, interval: Callable[[float], tuple[float, float]], seed: int = 0
+) -> np.ndarray:
+    """Lid closure (T,) 0 … 1 at ``times``, seconds, ascending, of blinks at random pauses; all end before ``duration``.
+
+    interval: shortest and longest pause after a blink at a given second.
+    """
+    generator = take_generator(seed, 1)
+    length = CLOSING + CLOSED + OPENING
+    result = np.zeros(len(times))
+    shortest, longest = interval(0.0)
+    start = generator.uniform(0.5, 0.5 * (shortest + longest))
+    while start + length <= duration:
+        first, last = np.searchsorted(times, [start, start + length])
+        result[first : last + 1] = blink_shape(times[first : last + 1], start)
+        start += length + generator.uniform(*interval(start))
+    return result
