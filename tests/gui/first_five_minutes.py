@@ -1,5 +1,5 @@
 """The first five minutes in real Blender, from its default scene with empty settings, by pointer and keyboard alone:
-demo head, every emotion from the menu, a recording through its browser, bake, undo, Esc.
+demo head, an emotion, a recording through its browser, bake, undo, Esc, and then every emotion from the menu.
 
 Not a pytest test: it runs inside a Blender with a window that has the extension enabled, started with the extension's
 zip, hands.py and a recording after `--`. It needs a helper module `bgui` for Blender's event loop: click(x, y),
@@ -62,13 +62,17 @@ def add_the_demo_head():
     print("view distance", round(view.view_distance, 2), "m; head at", [round(x, 2) for x in head.location], flush=True)
 
 
+def pick_an_emotion():
+    places = yield from hands.pick_every("emotion", lambda: settings().emotion, ["happy"], picture="menu")
+    yield from hands.pick("emotion", places["happy"], lambda: settings().emotion, "happy")
+
+
 def pick_every_emotion():
     names = [item.identifier for item in settings().bl_rna.properties["emotion"].enum_items if item.identifier]
-    places = yield from hands.pick_every("emotion", lambda: settings().emotion, names, picture="menu")
+    places = yield from hands.pick_every("emotion", lambda: settings().emotion, names)
+    print(len(places), "emotions picked from the menu:", *places, flush=True)
     missing = set(names) - set(places)
     assert not missing, f"not to be picked: {missing}"
-    print(len(places), "emotions picked from the menu", flush=True)
-    yield from hands.pick("emotion", places["happy"], lambda: settings().emotion, "happy")
 
 
 def open_the_recording():
@@ -124,10 +128,11 @@ def test():
     yield 1.0
     bgui.shot("default")
     yield from add_the_demo_head()
-    yield from pick_every_emotion()
+    yield from pick_an_emotion()
     yield from open_the_recording()
     yield from bake_and_watch_the_bar()
     yield from undo_and_cancel()
+    yield from pick_every_emotion()
 
 
 bgui.go(test())
