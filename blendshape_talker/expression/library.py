@@ -94,7 +94,7 @@ class ExpressionLibrary:
         noise = _noise(np.asarray(clock, np.float64), len(chosen.modes) + 1, take_generator(seed, 0))
         life = 1.0 + noise[:, :-1] @ chosen.modes
         accent = (0.5 + 0.5 * noise[:, -1:]) ** 2 * chosen.accent
-        result = intensity * np.maximum(chosen.apex * life + accent, 0.0)
+        result: np.ndarray = intensity * np.maximum(chosen.apex * life + accent, 0.0)
         result[:, self._blink] = np.minimum(result[:, self._blink], 0.9)  # no intensity shuts the eyes for good
         return result.astype(np.float32)
 

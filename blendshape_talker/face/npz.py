@@ -54,7 +54,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as stream:
         # read_array would take the memory that the header claims, before it sees what is there
         header: Any = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        version = np.lib.format.read_magic(stream)
+        version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
         if version not in header:
             raise ValueError(f"version {version} of NumPy's format")
         shape, by_columns, kind = header[version](stream)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, ClassVar
 MAX_STEPS = 1_200_000  # VOCASET's index takes under 500,000; a step makes at most one small object
 _LARGEST_KEY = 2**53  # beyond it whole numbers can be chosen so that all their hashes are equal
 
-Step = Callable[["PickleMachine"], None]
+Step = Callable[["PickleMachine"], object]
 
 
 def refused(what: str) -> pickle.UnpicklingError:
@@ -118,8 +118,9 @@ class PickleMachine:
 
     def give_state(self) -> None:
         state = self.stack.pop()
-        if not isinstance(self.stack[-1], self._state_takers):
-            raise refused(f"a state for a {type(self.stack[-1]).__name__}")
+        kind = type(self.stack[-1])
+        if not issubclass(kind, self._state_takers):
+            raise refused(f"a state for a {kind.__name__}")
         self.stack[-1].__setstate__(state)
 
     def remember(self, place: int) -> None:
@@ -136,7 +137,7 @@ class PickleMachine:
         text = self.line().strip()
         if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in b"'\"":
             raise refused("text without quotes")
-        self.push(codecs.escape_decode(text[1:-1])[0].decode("latin1"))  # type: ignore[attr-defined]
+        self.push(codecs.escape_decode(text[1:-1])[0].decode("latin1"))
 
 
 def _latin(content: bytes) -> str:
@@ -151,11 +152,11 @@ def _steps() -> dict[int, Step]:
     """Each opcode's step. Left out, so refused: persistent ids, extensions, old-style classes, buffers outside."""
     m = PickleMachine
     steps: dict[str | int, Step] = {
-        0x80: lambda s: s.read(1) and None,  # PROTO
-        0x95: lambda s: s.read(8) and None,  # FRAME: its bytes simply follow
+        0x80: lambda s: s.read(1),  # PROTO
+        0x95: lambda s: s.read(8),  # FRAME: its bytes simply follow
         "(": lambda s: s.marks.append(len(s.stack)),
-        "0": lambda s: s.stack.pop() and None,
-        "1": lambda s: s.since_mark() and None,
+        "0": lambda s: s.stack.pop(),
+        "1": lambda s: s.since_mark(),
         "2": lambda s: s.push(s.stack[-1]),
         "N": lambda s: s.push(None),
         0x88: lambda s: s.push(True),
@@ -176,7 +177,9 @@ def _steps() -> dict[int, Step]:
         "l": lambda s: s.push(s.since_mark()),
         ")": lambda s: s.push(()),
         "t": lambda s: s.push(tuple(s.since_mark())),
-        **{0x84 + count: lambda s, count=count: s.push(_last(s.stack, count)) for count in (1, 2, 3)},
+        0x85: lambda s: s.push(_last(s.stack, 1)),
+        0x86: lambda s: s.push(_last(s.stack, 2)),
+        0x87: lambda s: s.push(_last(s.stack, 3)),
         "}": lambda s: s.push({}),
         "d": lambda s: _new_table(s),
         "s": lambda s: s.fill(s.stack[-3], list(_last(s.stack, 2))),
@@ -195,15 +198,21 @@ def _steps() -> dict[int, Step]:
         "h": lambda s: s.push(s.memo[s.number("<B")]),
         "j": lambda s: s.push(s.memo[s.number("<I")]),
     }
-    for code, form in (("J", "<i"), ("K", "<B"), ("M", "<H"), ("G", ">d")):
-        steps[code] = lambda s, form=form: s.push(s.number(form))
-    for code, length, made in (
-        *(("T", "<i", _latin), ("U", "<B", _latin)),
-        *(("X", "<I", _utf8), (0x8C, "<B", _utf8), (0x8D, "<Q", _utf8)),
-        *(("B", "<I", bytes), ("C", "<B", bytes), (0x8E, "<Q", bytes), (0x96, "<Q", bytes)),
-    ):
-        steps[code] = lambda s, length=length, made=made: s.push(made(s.read(s.number(length))))
+    steps |= {"J": _number("<i"), "K": _number("<B"), "M": _number("<H"), "G": _number(">d")}
+    steps |= {"T": _content("<i", _latin), "U": _content("<B", _latin)}
+    steps |= {"X": _content("<I", _utf8), 0x8C: _content("<B", _utf8), 0x8D: _content("<Q", _utf8)}
+    steps |= {"B": _content("<I", bytes), "C": _content("<B", bytes)}
+    steps |= {0x8E: _content("<Q", bytes), 0x96: _content("<Q", bytes)}
     return {ord(code) if isinstance(code, str) else code: step for code, step in steps.items()}
+
+
+def _number(form: str) -> Step:
+    return lambda machine: machine.push(machine.number(form))
+
+
+def _content(length: str, made: Callable[[bytes], Any]) -> Step:
+    """The step that reads so many bytes as a number of the form ``length`` says."""
+    return lambda machine: machine.push(made(machine.read(machine.number(length))))
 
 
 def _last(stack: list[Any], count: int) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ the file's own size, shared parts counted as often as they would be met.
 import math
 import os
 import pickle
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class _FromBuffer(metaclass=_Fixed):
 class _Text(metaclass=_Fixed):
     """Bytes that a file holds as text; encoded when they are wanted, so that naming them often costs nothing."""
 
-    def __init__(self, text: Any) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
 
     def encoded(self, budget: _Budget) -> bytes:
@@ -291,7 +291,7 @@ class _Plain:
         _version, shape, kind, column_order, content = kept.state
         if not isinstance(kind, _Dtype):
             raise refused("array without a type")
-        order = "F" if column_order else "C"
+        order: Literal["F", "C"] = "F" if column_order else "C"
         if kind.numpy().hasobject:
             items, count = self._counted(content)
             array = np.empty(len(items), object)

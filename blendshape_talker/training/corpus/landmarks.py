@@ -72,7 +72,7 @@ def spoken_text(name: str) -> str:
     :raises TalkerError: for any other name.
     """
     try:
-        command, colour, preposition, letter, digit, adverb = name
+        command, colour, preposition, letter, digit, adverb = tuple(name)
         words = [_COMMANDS[command], _COLOURS[colour], _PREPOSITIONS[preposition], letter, _DIGITS[digit]]
         if not ("a" <= letter <= "z"):
             raise KeyError(letter)

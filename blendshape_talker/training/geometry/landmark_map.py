@@ -15,21 +15,21 @@ from .facs import Facs
 from .surface import component_labels
 
 # The chains run from the head's right (the picture's left) to its left.
-UPPER_LIP_RIM = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_LIP_RIM = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-UPPER_LIP_EDGE = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LOWER_LIP_EDGE = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-RIGHT_UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
-RIGHT_LOWER_LID = (33, 7, 163, 144, 145, 153, 154, 155, 133)
-LEFT_UPPER_LID = (362, 398, 384, 385, 386, 387, 388, 466, 263)
-LEFT_LOWER_LID = (362, 382, 381, 380, 374, 373, 390, 249, 263)
+UPPER_LIP_RIM: tuple[int, ...] = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_LIP_RIM: tuple[int, ...] = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+UPPER_LIP_EDGE: tuple[int, ...] = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LOWER_LIP_EDGE: tuple[int, ...] = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+RIGHT_UPPER_LID: tuple[int, ...] = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+RIGHT_LOWER_LID: tuple[int, ...] = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+LEFT_UPPER_LID: tuple[int, ...] = (362, 398, 384, 385, 386, 387, 388, 466, 263)
+LEFT_LOWER_LID: tuple[int, ...] = (362, 382, 381, 380, 374, 373, 390, 249, 263)
 UPPER_CHAINS = (UPPER_LIP_RIM, RIGHT_UPPER_LID, LEFT_UPPER_LID)
 LOWER_CHAINS = (LOWER_LIP_RIM, RIGHT_LOWER_LID, LEFT_LOWER_LID)
 # FLAME's vertices of the same rims: of the lips the pairs that stand furthest apart at rest, of the lids the fourth
 # ring around each eye's socket.
-_UPPER_LIP = (2848, 2851, 2784, 2865, 2866, 3546, 1751, 1750, 1737, 1736, 1733)
-_LOWER_LIP = (2894, 2895, 2885, 2907, 2938, 3504, 1849, 1804, 1787, 1792, 1791)
-_LIDS = (
+_UPPER_LIP: tuple[int, ...] = (2848, 2851, 2784, 2865, 2866, 3546, 1751, 1750, 1737, 1736, 1733)
+_LOWER_LIP: tuple[int, ...] = (2894, 2895, 2885, 2907, 2938, 3504, 1849, 1804, 1787, 1792, 1791)
+_LIDS: tuple[tuple[int, ...], ...] = (
     (2406, 2451, 2453, 2495, 3689, 2494, 2491, 2486, 3632),
     (3833, 1331, 1340, 1343, 3855, 1344, 1218, 1216, 1170),
     (2406, 2267, 2359, 2358, 2355, 2276, 2273, 2505, 3632),
@@ -39,7 +39,31 @@ NOSE_TIP, CHIN = 1, 152
 RIGHT_PUPIL, LEFT_PUPIL = 468, 473
 IRIS_RIMS = (469, 470, 471, 472, 474, 475, 476, 477)
 # Points that speech hardly moves: temples and forehead, bridge and back of the nose, corners of the eyes.
-STILL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 109, 67, 103, 54, 21, 162, 127, 234, 168, 6, 197, 195, 5, 4)
+STILL: tuple[int, ...] = (
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    109,
+    67,
+    103,
+    54,
+    21,
+    162,
+    127,
+    234,
+    168,
+    6,
+    197,
+    195,
+    5,
+    4,
+)
 STILL += (33, 133, 362, 263)
 # The outline of the face, which is where the cheek turns away rather than a point of the skin; the chin is apart.
 OVAL = (93, 132, 58, 172, 136, 150, 149, 323, 361, 288, 397, 365, 379, 378)
