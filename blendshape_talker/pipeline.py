@@ -9,6 +9,7 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,12 +148,19 @@ class Talker:
     @classmethod
     def load(cls, device: str = "auto") -> "Talker":
         """Load the bundled weights onto ``device`` (auto, cpu, cuda, mps); torch is imported here and not before."""
-        chosen = choose_device(device)
-        from .fusion import FusionModel
-        from .speech.network import SpeechModel
+        from .speech import whisper
 
-        logger.info("loading networks on %s", chosen)
-        return cls(SpeechModel.load(device=chosen), FusionModel.load(device=chosen), ExpressionLibrary.load(), chosen)
+        with ThreadPoolExecutor(1) as reader:
+            # importing torch and unpacking the largest file take about as long, and wait little for each other
+            unpacked = reader.submit(whisper.read_weights)
+            chosen = choose_device(device)
+            from .fusion import FusionModel
+            from .speech.network import SpeechModel
+
+            logger.info("loading networks on %s", chosen)
+            fusion_model, library = FusionModel.load(device=chosen), ExpressionLibrary.load()
+            encoder = whisper.WhisperEncoder(*unpacked.result(), chosen)
+        return cls(SpeechModel.load(device=chosen, encoder=encoder), fusion_model, library, chosen)
 
     def animate(
         self,

@@ -230,11 +230,19 @@ class SpeechModel:
         self._network.to(device).eval().requires_grad_(False)
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str] | None = None, device: str = "cpu") -> "SpeechModel":
-        """The bundled model, or ``speech.npz`` (and ``whisper_encoder.npz``, if there) of another folder."""
+    def load(
+        cls,
+        directory: str | os.PathLike[str] | None = None,
+        device: str = "cpu",
+        encoder: WhisperEncoder | None = None,
+    ) -> "SpeechModel":
+        """The bundled model, or ``speech.npz`` (and ``whisper_encoder.npz``, if there) of another folder.
+
+        ``encoder``: one that is loaded already, on the same device.
+        """
         folder = Path(directory) if directory is not None else checkpoint.ASSETS
         own_encoder = folder / "whisper_encoder.npz"
-        encoder = WhisperEncoder.load(own_encoder if own_encoder.exists() else None, device)
+        encoder = encoder or WhisperEncoder.load(own_encoder if own_encoder.exists() else None, device)
         config, weights, basis = load_weights(folder / "speech.npz")
         return cls(encoder, config, weights, basis, device)
 

@@ -168,6 +168,12 @@ def unpack(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return weights
 
 
+def read_weights(path: str | os.PathLike[str] | None = None) -> tuple[WhisperConfig, dict[str, np.ndarray]]:
+    """The bundled encoder's sizes and float32 weights, or another file's; needs no torch. :class:`TalkerError`."""
+    config, arrays = checkpoint.load(path or checkpoint.ASSETS / "whisper_encoder.npz", KIND)
+    return WhisperConfig(**config), unpack(arrays)
+
+
 class WhisperEncoder:
     """Features of speech: (T,80) normalised log-mel at 100 Hz to (T // 2, 512) at 50 Hz; row j belongs to j x 20 ms."""
 
@@ -185,8 +191,7 @@ class WhisperEncoder:
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, device: str = "cpu") -> "WhisperEncoder":
         """The bundled encoder, or another one made by ``corpus encoder``; :class:`TalkerError` if it cannot be read."""
-        config, arrays = checkpoint.load(path or checkpoint.ASSETS / "whisper_encoder.npz", KIND)
-        return cls(WhisperConfig(**config), unpack(arrays), device)
+        return cls(*read_weights(path), device)
 
     def encode(
         self,
