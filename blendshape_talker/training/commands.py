@@ -365,12 +365,16 @@ def _evaluate_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
 def _add_benchmark(commands) -> None:
     parser = commands.add_parser("benchmark", help="time loading and the whole path")
     parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.add_argument("--first-use", action="store_true", help="only enabling, the first bake and the next")
     parser.set_defaults(run=_benchmark)
 
 
 def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
-    from . import benchmark
+    from . import benchmark, first_use
 
-    table = benchmark.run(json_path=arguments.json, progress=progress)
+    if arguments.first_use:
+        table = first_use.run(arguments.json)
+    else:
+        table = benchmark.run(json_path=arguments.json, progress=progress)
     progress.close()
     print(table)
