@@ -25,6 +25,8 @@ from .marks import (
     write_mark,
 )  # fmt: skip
 
+_LAYER_IN_NAME = " | {} | "  # of an Action
+
 
 @dataclass(frozen=True)
 class Take:
@@ -175,7 +177,7 @@ def _layer_weights(take: Take) -> dict[str, tuple[range, np.ndarray]]:
 def _new_action(
     target: bpy.types.Object, take: Take, layer: str, keys: Sequence[str], first: int, weights: np.ndarray
 ) -> bpy.types.Action:
-    action = actions.new_action(f"{target.name[:24]} | {layer} | {take.name[:24]}", target.name)
+    action = actions.new_action(f"{target.name[:24]}{_LAYER_IN_NAME.format(layer)}{take.name[:24]}", target.name)
     frames, paths = first + np.arange(len(weights)), [shapes.value_path(key) for key in keys]
     if layer == "blinks":
         strength.write_blinks(action, paths, frames, weights)
@@ -196,8 +198,9 @@ def _replace(
     keys: bpy.types.Key, layer: str, old: list, action: bpy.types.Action, take: Take, moved: float, keep_cuts: bool
 ) -> None:
     """Let the strips of a line play ``action`` instead of theirs, or new strips like them where those do not fit."""
-    last = actions.last_frame(action)
+    last, wanted = actions.last_frame(action), action.name
     former = {strip.action for _, strip in old}
+    renamed = [item.name for item in former if _LAYER_IN_NAME.format(layer).rstrip() not in item.name]
     if not keep_cuts:  # another recording: where the last one was cut means nothing
         for track, strip in old[1:]:
             track.strips.remove(strip)
@@ -213,6 +216,7 @@ def _replace(
         track.strips.remove(strip)
         twin.name = name
     _retire(former)
+    action.name = renamed[0] if renamed else wanted.removesuffix(".001")  # free now, unless the old one was edited
 
 
 def _retire(former: set[bpy.types.Action]) -> None:

@@ -39,6 +39,17 @@ def test_fades_mute_name_and_blending_stay(scene, spoken, make_take):
     assert np.abs(values_at(scene, target, again.names[:3], 20)).max() < 1e-6
 
 
+def test_actions_keep_their_names(spoken, make_take):
+    target, _ = spoken
+    animation.lines(target)[0].actions("speech")[0].name = "her words"
+    for number in range(3):
+        animation.write_take(target, make_take(seed=number, blinks=True, about=A))
+        names = sorted(action.name for action in bpy.data.actions)
+        assert names == ["Head | blinks | a", "Head | expression | a", "Head | rest face", "her words"]
+    animation.write_take(target, make_take(seed=4, blinks=True, about=B))
+    assert "Head | expression | b" in bpy.data.actions and "her words" in bpy.data.actions
+
+
 def test_solo_mute_order_and_names_of_tracks_stay(spoken, make_take):
     target, _ = spoken
     data = target.data.shape_keys.animation_data
