@@ -46,17 +46,20 @@ def _add_geometry(corpora) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="folder with ict_facekit.npz, flame_topology.npz")
     parser.add_argument("--out", required=True, metavar="facs.npz", help="shapes and identities for the other corpora")
     parser.add_argument("--head", metavar="head.npz", help="also write the canonical head and geometry map")
+    parser.add_argument("--mouth", metavar="mouth.npz", help="also write the head's teeth, gums and tongue")
     parser.add_argument("--picture", metavar="F.png", help="also draw the bundled geometry map with a few shapes")
     parser.set_defaults(run=_geometry)
 
 
 def _geometry(arguments: argparse.Namespace, progress: Progress) -> None:
     from . import plots
-    from .geometry import facs, head
+    from .geometry import facs, head, mouth
 
     facs.make_facs(arguments.data, arguments.out, progress=progress)
     if arguments.head:
         head.make_head(arguments.out, arguments.head, progress=progress)
+    if arguments.mouth:
+        mouth.make_mouth(arguments.out, arguments.data, arguments.mouth, progress=progress)
     if arguments.picture:
         plots.plot_geometry_map(arguments.out, arguments.picture)
 

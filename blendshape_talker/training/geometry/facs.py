@@ -167,6 +167,26 @@ def close_lids(vertices: np.ndarray, blink: np.ndarray, faces: np.ndarray, pole:
     return follow_neighbours(missing, faces, ~given & (rings < len(vertices)))
 
 
+def landmark_picker(flame: dict[str, np.ndarray]) -> sparse.csr_matrix:
+    """(51, 5023): picks iBUG's inner landmarks from FLAME's vertices."""
+    corners = flame["faces"][flame["landmark51_face"]]
+    rows = np.repeat(np.arange(len(corners)), 3)
+    weights = flame["landmark51_bary"].astype(float)
+    return sparse.csr_matrix((weights.ravel(), (rows, corners.ravel())), shape=(len(corners), len(flame["template"])))
+
+
+def place_ict(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray]) -> tuple[float, np.ndarray, np.ndarray]:
+    """``(scale, rotation (3, 3), shift (3,))`` that lay ICT's head (cm) onto FLAME's template (m), by the landmarks."""
+    ict_landmarks = ict["neutral"][ict["landmarks_68"][ICT_LANDMARKS_INNER]].astype(float)
+    return similarity(ict_landmarks, landmark_picker(flame) @ flame["template"].astype(float))
+
+
+def ict_triangles(ict: dict[str, np.ndarray]) -> np.ndarray:
+    """(F, 3): ICT's quads and triangles as triangles."""
+    quads = ict["quads"]
+    return np.vstack([quads[:, :3], quads[quads[:, 3] >= 0][:, [0, 2, 3]]])
+
+
 def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progress: Progress | None = None) -> Facs:
     """Register FLAME's template to ICT's generic head and carry all shapes over.
 
@@ -174,15 +194,11 @@ def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progres
     """
     faces = flame["faces"].astype(np.int32)
     template = flame["template"].astype(float)
-    corners, weights = faces[flame["landmark51_face"]], flame["landmark51_bary"].astype(float)
-    rows = np.repeat(np.arange(len(corners)), 3)
-    landmarks = sparse.csr_matrix((weights.ravel(), (rows, corners.ravel())), shape=(len(corners), len(template)))
+    landmarks = landmark_picker(flame)
+    scale, rotation, shift = place_ict(ict, flame)
     ict_landmarks = ict["landmarks_68"][ICT_LANDMARKS_INNER]
-    ict_neutral = ict["neutral"].astype(float)
-    scale, rotation, shift = similarity(ict_neutral[ict_landmarks], landmarks @ template)
-    head = scale * ict_neutral @ rotation.T + shift
-    quads = ict["quads"]
-    triangles = np.vstack([quads[:, :3], quads[quads[:, 3] >= 0][:, [0, 2, 3]]])
+    head = scale * ict["neutral"].astype(float) @ rotation.T + shift
+    triangles = ict_triangles(ict)
     skin = Surface(head[:ICT_SKIN_END], triangles[(triangles < ICT_SKIN_END).all(1)])
 
     labels = component_labels(faces, len(template))
@@ -219,8 +235,8 @@ def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progres
     )
 
 
-def make_facs(data_dir: str | Path, out: str | Path, progress: Progress | None = None) -> Path:
-    """Make ``out`` (a :class:`Facs`) from ``ict_facekit.npz`` and ``flame_topology.npz`` in ``data_dir``."""
+def read_sources(data_dir: str | Path) -> list[dict[str, np.ndarray]]:
+    """The arrays of ``ict_facekit.npz`` and ``flame_topology.npz`` in ``data_dir``."""
     arrays = []
     for name in ("ict_facekit.npz", "flame_topology.npz"):
         try:
@@ -228,6 +244,12 @@ def make_facs(data_dir: str | Path, out: str | Path, progress: Progress | None =
                 arrays.append({key: archive[key] for key in archive.files})
         except (OSError, ValueError) as error:
             raise TalkerError(f"{Path(data_dir) / name}: {error}; name the folder that holds it with --data") from None
+    return arrays
+
+
+def make_facs(data_dir: str | Path, out: str | Path, progress: Progress | None = None) -> Path:
+    """Make ``out`` (a :class:`Facs`) from ``ict_facekit.npz`` and ``flame_topology.npz`` in ``data_dir``."""
+    arrays = read_sources(data_dir)
     facs = carry_over(arrays[0], arrays[1], progress)
     if facs.neutral.shape != (VERTEX_COUNT, 3):
         raise TalkerError(
