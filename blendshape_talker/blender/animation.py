@@ -7,6 +7,7 @@ line touches its own frames only. The shape keys' active Action is the animator'
 
 import bpy
 
+from . import mouth
 from .lines import checks, find, legacy, marks, shapes, strength, write
 from .lines.actions import PROPERTY_CALLBACKS, curves_of, read_curves
 from .lines.marks import MARK, Line
@@ -20,10 +21,16 @@ __all__ = [
     "target_problem", "unseen", "write_take",
 ]  # fmt: skip
 
-write_take = write.write_take
 target_problem = checks.target_problem
 unseen = checks.unseen
 rest_vertices = shapes.rest_vertices
+
+
+def write_take(target: bpy.types.Object, take: Take) -> Written:
+    """Put ``take`` on ``target`` as a line (:func:`lines.write.write_take`); its mouth, if it has one, follows."""
+    written = write.write_take(target, take)
+    mouth.follow(target)
+    return written
 
 
 def lines(target: bpy.types.Object | None) -> list[Line]:

@@ -20,6 +20,13 @@ _LIP_COLOR = (0.43, 0.135, 0.115, 1.0)
 _INSIDE_COLOR = (0.012, 0.003, 0.003, 1.0)
 _SUBSURFACE = 0.2
 _BROW_COLOR = (0.055, 0.03, 0.02, 1.0)
+# Colour and roughness of each part of the mouth
+_MOUTH = {
+    "teeth": ((0.78, 0.72, 0.62, 1.0), 0.25),
+    "gums": ((0.45, 0.15, 0.14, 1.0), 0.35),
+    "tongue": ((0.52, 0.19, 0.18, 1.0), 0.45),
+    "lining": ((0.16, 0.035, 0.03, 1.0), 0.6),
+}
 # Eye: (angle from its axis in radians, colour); a ball of 12 mm has its iris' edge, 5.9 mm out, at 0.51
 _EYE_COLORS = (
     (0.17, (0.004, 0.004, 0.004, 1.0)),
@@ -75,11 +82,17 @@ def plain_skin(name: str) -> bpy.types.Material:
     return material
 
 
-def enamel(name: str) -> bpy.types.Material:
-    """The material of teeth."""
+def mouth_material(part: str) -> bpy.types.Material:
+    """The material of a part of the mouth (teeth, gums, tongue, lining), the same for every head in the file."""
+    name = f"Talker {part}"
+    found = bpy.data.materials.get(name)
+    if found is not None:
+        return found
+    colour, roughness = _MOUTH[part]
     material, nodes = _new_material(name)
-    nodes.shader.inputs["Base Color"].default_value = (0.62, 0.55, 0.45, 1.0)
-    nodes.shader.inputs["Roughness"].default_value = 0.25
+    nodes.shader.inputs["Base Color"].default_value = colour
+    nodes.shader.inputs["Roughness"].default_value = roughness
+    material.diffuse_color, material.roughness = colour, roughness  # Solid view
     return material
 
 

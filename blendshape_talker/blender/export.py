@@ -15,6 +15,7 @@ from ..errors import TalkerError
 from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
+from .mouth import mouths_of
 from .outputs import whole_outputs
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ def export_head(
     with whole_outputs([path]) as (temporary,):
         with (
             _only(context, target, _attached(target) if choices.attached else []),
+            _shown(context, _hidden_mouths(target) if choices.attached else []),
             shifted(holders, shift),
             _frames(context.scene, first + shift, last + shift),
         ):
@@ -153,6 +155,12 @@ def _is_rest(strip: bpy.types.NlaStrip) -> bool:
 
 def _attached(target: bpy.types.Object) -> list[bpy.types.Object]:
     return [item for item in target.children_recursive if item.type == "MESH" and item.visible_get()]
+
+
+def _hidden_mouths(target: bpy.types.Object) -> list[bpy.types.Object]:
+    """The head's mouths that are hidden with it, by a collection, and not by a switch of their own."""
+    own = [item for item in mouths_of(target) if not (item.hide_get() or item.hide_viewport)]
+    return [item for item in own if not item.visible_get()]
 
 
 def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
@@ -222,6 +230,24 @@ def _only(context: bpy.types.Context, target: bpy.types.Object, attached: Sequen
             scene.collection.objects.unlink(target)
         layer.update()
         scene.frame_set(frame, subframe=subframe)
+
+
+@contextmanager
+def _shown(context: bpy.types.Context, others: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """``others``, hidden by their collections, visible and selected inside; their places as before afterwards."""
+    scene, layer = context.scene, context.view_layer
+    linked = [item for item in others if item.name not in scene.collection.objects]
+    try:
+        for item in linked:
+            scene.collection.objects.link(item)
+        layer.update()
+        for item in others:
+            item.select_set(True, view_layer=layer)
+        yield
+    finally:
+        for item in linked:
+            scene.collection.objects.unlink(item)
+        layer.update()
 
 
 def _one_line(error: Exception) -> str:

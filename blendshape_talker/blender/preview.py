@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
-import numpy as np
 from mathutils import Matrix, Vector
 
 from ..errors import TalkerError
-from ..face.flame import load_head
 from . import appearance
-from .animation import rest_vertices
 from .lines.sound import add_sound
+from .mouth import mouths_of
 from .outputs import whole_outputs
 from .scene_io import UPRIGHT, place_on_canonical
 
@@ -32,9 +30,6 @@ _LIGHTS = (
     ((0.45, 0.65, 0.45), 11.0, 0.35, (1.0, 0.97, 0.93)),
     ((-0.60, 0.55, 0.25), 5.0, 0.40, (0.85, 0.92, 1.0)),
 )
-# Upper teeth on the canonical head, m: half width, depth and back of the arch; (height, bulge) from root to edge
-_TEETH_ARCH = (0.0235, 0.030, 0.0205)
-_TEETH_OUTLINE = ((-0.034, 0.0), (-0.038, 0.0012), (-0.0425, 0.0014), (-0.0455, 0.0006))
 _BACKGROUND = (0.115, 0.13, 0.15, 1.0)
 
 
@@ -135,14 +130,15 @@ def _studio(
             made.append(skin)
             scene.view_layers[0].material_override = skin
         made += _camera_and_lights(scene, *view)
-        made += _upper_teeth(scene, _mouth_offset(target))
+        made += _mouths(scene, target, head)
         scene.world = world
         _background(world)
         _cycles(scene, resolution, samples)
         yield scene
     finally:
         bpy.data.scenes.remove(scene)
-        equipment = [item for item in made if isinstance(item, bpy.types.Object) and item.data != target.data]
+        shared = {target.data, *(item.data for item in mouths_of(target))}
+        equipment = [item for item in made if isinstance(item, bpy.types.Object) and item.data not in shared]
         materials = [material for item in equipment if item.type == "MESH" for material in item.data.materials]
         bpy.data.batch_remove({*made, *materials, *(item.data for item in equipment), world})
 
@@ -165,37 +161,15 @@ def _camera_and_lights(scene: bpy.types.Scene, look_at: Vector, lens: float) -> 
     return made
 
 
-def _mouth_offset(target: bpy.types.Object) -> np.ndarray:
-    """(3,) m: how far this person's lips lie from the canonical head's, in its axes."""
-    head, rest = load_head(), rest_vertices(target)
-    if len(rest) != len(head.vertices):
-        return np.zeros(3)
-    matrix = np.array(place_on_canonical(target))
-    lips = rest[head.lip_pairs.ravel()] @ matrix[:3, :3].T + matrix[:3, 3]
-    return (lips - head.vertices[head.lip_pairs.ravel()]).mean(axis=0)
-
-
-def _upper_teeth(scene: bpy.types.Scene, offset: np.ndarray) -> list[bpy.types.ID]:
-    """A plain arch behind the upper lip: FLAME has no teeth, and a mouth without them looks like a hole."""
-    angles = np.linspace(-1.25, 1.25, 49)
-    outward = np.array(_TEETH_OUTLINE)[:, 1:] - 0.0005 * np.abs(np.sin(angles * 6.2))  # grooves between the teeth
-    width, depth, back = _TEETH_ARCH
-    corners = np.stack([
-        (width + outward) * np.sin(angles),
-        np.array(_TEETH_OUTLINE)[:, :1] + 0.0012 * (angles / angles[-1]) ** 2,
-        back + (depth + outward) * np.cos(angles),
-    ], axis=-1)  # fmt: skip
-    rows, columns = corners.shape[:2]
-    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    mesh = bpy.data.meshes.new("Talker preview")
-    faces = np.stack([first, first + 1, first + columns + 1, first + columns], axis=1)
-    mesh.from_pydata((corners.reshape(-1, 3) + offset).tolist(), [], faces.tolist())
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), bool))
-    mesh.materials.append(appearance.enamel("Talker preview teeth"))
-    teeth = bpy.data.objects.new("Talker preview teeth", mesh)
-    teeth.matrix_world = UPRIGHT
-    scene.collection.objects.link(teeth)
-    return [teeth]
+def _mouths(scene: bpy.types.Scene, target: bpy.types.Object, head: bpy.types.Object) -> list[bpy.types.Object]:
+    """Copies of the target's mouths on its copy ``head``; they follow the target's shape keys, which it shares."""
+    made = []
+    for item in mouths_of(target):
+        made.append(item.copy())
+        made[-1].parent = head
+        made[-1].hide_render = False
+        scene.collection.objects.link(made[-1])
+    return made
 
 
 def _background(world: bpy.types.World) -> None:

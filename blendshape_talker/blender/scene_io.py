@@ -12,6 +12,7 @@ from ..face import meshes
 from ..face.flame import load_head
 from .animation import rest_vertices
 from .appearance import dress
+from .mouth import add_mouth
 
 UPRIGHT = Matrix.Rotation(math.pi / 2, 4, "X")  # FLAME: y up, looks along +z; Blender: z up, looks along -y
 DEMO_HEAD = "Demo head"
@@ -39,11 +40,12 @@ def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tup
 
 
 def add_demo_head(context: bpy.types.Context) -> bpy.types.Object:
-    """Add the bundled head: FLAME's vertex order, faces of our own, UVs, materials; upright, in metres."""
+    """Add the bundled head: FLAME's vertex order, faces of our own, UVs, materials, a mouth; upright, in metres."""
     head = load_head()
     target = _add(context, DEMO_HEAD, head.vertices, head.faces, head.uv)
     dress(target, head)
     target.matrix_world = UPRIGHT
+    add_mouth(target)
     return target
 
 

@@ -4,6 +4,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import scene_io, viewing
+from ..mouth import add_mouth, mouth_problem
 from .common import idle_in_object_mode, reported
 
 
@@ -46,6 +47,31 @@ class AddDemoHead(bpy.types.Operator):
         return outcome
 
 
+class AddMouth(bpy.types.Operator):
+    """Give the chosen head teeth, gums and tongue, which FLAME's mesh lacks. They follow its shape keys"""
+
+    bl_idname = "blendshape_talker.add_mouth"
+    bl_label = "Add Mouth"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle_in_object_mode(cls, context):
+            return False
+        problem = mouth_problem(context.scene.blendshape_talker.target)
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            head = context.scene.blendshape_talker.target
+            made = add_mouth(head)
+            self.report({"INFO"}, f"{made.name} follows {head.name}")
+        return outcome
+
+
 def _present(
     operator: bpy.types.Operator, context: bpy.types.Context, target: bpy.types.Object, note: str = ""
 ) -> None:
@@ -57,4 +83,4 @@ def _present(
     operator.report({"INFO"}, f"{target.name} is {framed}, {place}" + (f"; {note}" if note else ""))
 
 
-CLASSES = (ImportHead, AddDemoHead)
+CLASSES = (ImportHead, AddDemoHead, AddMouth)
