@@ -64,10 +64,14 @@ def decimate(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.nd
         for neighbour in sorted(_neighbours(triangles, around, first)):
             offer(min(first, neighbour), max(first, neighbour))
     kept = np.unique(triangles[~dead])
-    number = np.full(len(places), -1)
-    number[kept] = np.arange(len(kept))
-    nearest = [min(stands_for[v], key=lambda old, v=v: ((vertices[old] - places[v]) ** 2).sum()) for v in kept]
-    return places[kept], number[triangles[~dead]], np.array(nearest, int)
+    renumbered = np.full(len(places), -1)
+    renumbered[kept] = np.arange(len(kept))
+    nearest = [_nearest(vertices, stands_for[vertex], places[vertex]) for vertex in kept.tolist()]
+    return places[kept], renumbered[triangles[~dead]], np.array(nearest, int)
+
+
+def _nearest(vertices: np.ndarray, candidates: list[int], place: np.ndarray) -> int:
+    return candidates[int(((vertices[candidates] - place) ** 2).sum(1).argmin())]
 
 
 def _quadrics(places: np.ndarray, triangles: np.ndarray) -> np.ndarray:
