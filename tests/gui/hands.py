@@ -241,6 +241,7 @@ def pick_every(name, read, wanted, picture=None):
                 if (yield from open_and_click((x, y), (here, there), lambda before=before: read() != before)):
                     picked[read()] = here, there
                     misses = 0
+                    print("picked", read(), flush=True)
                 else:
                     yield from keys("Escape")
                     misses += 1
