@@ -4,8 +4,10 @@ Errors are one line on standard error and exit status 1; progress goes to standa
 """
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +15,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from . import pipeline
-from .console import Progress
+from .console import STOP_STATUS, STOPPED, Progress, Terminated, stoppable
 from .errors import Cancelled, TalkerError
 from .expression import cues
+from .files import check_input, check_outputs, remove_unfinished
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -62,8 +65,20 @@ def _add_animate(commands: "Subparsers") -> None:
     parser.set_defaults(run=_animate)
 
 
+def _check_files(arguments: argparse.Namespace) -> None:
+    """:class:`TalkerError` for an input that cannot be read or an output that cannot be written, before any work."""
+    named = vars(arguments)
+    inputs = [("audio", "a recording"), ("cues", "a CSV, SRT or VTT file"), ("mesh", "a FLAME mesh")]
+    given = [(named[name], what) for name, what in [*inputs, ("model", "FLAME's model file")] if named.get(name)]
+    for path, what in given:
+        check_input(path, what)
+    outputs = [arguments.out, *named.get("export", ()), *([named["preview"]] if named.get("preview") else [])]
+    check_outputs(outputs, [path for path, _ in given])
+
+
 def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
-    """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance that cannot be."""
+    """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance, or file, that cannot be."""
+    _check_files(arguments)
     names = pipeline.emotions()
     listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
     pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed)
@@ -190,18 +205,21 @@ def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     progress = Progress()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path that is no text comes out as it went in
     try:
         arguments = build_parser().parse_args(argv)
         logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING)
-        arguments.run(arguments, progress)
+        with stoppable():
+            arguments.run(arguments, progress)
     except TalkerError as error:
         progress.close()
         print(f"blendshape_talker: {error}", file=sys.stderr)
         return 1
-    except (Cancelled, KeyboardInterrupt):
+    except (Cancelled, KeyboardInterrupt) as stop:
         progress.close()
-        print("blendshape_talker: stopped; nothing was written", file=sys.stderr)
-        return 130
+        print(STOPPED, file=sys.stderr)
+        return STOP_STATUS[signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT]
     except BrokenPipeError:
         return 1
     progress.close()
@@ -214,5 +232,6 @@ if __name__ == "__main__":
         # bpy 4.2 crashes while it shuts down after some exports; all files are whole by now
         sys.stdout.flush()
         sys.stderr.flush()
+        remove_unfinished()
         os._exit(result)
     sys.exit(result)

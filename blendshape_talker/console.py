@@ -1,8 +1,85 @@
-"""What the command line shows while it works: one line of progress on standard error."""
+"""The command line while it works: one line of progress on standard error, and a stop that leaves nothing behind."""
 
+import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TextIO
+
+from . import files
+
+STOP_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+STOPPED = "blendshape_talker: stopped; nothing was written"
+_PATIENCE_SECONDS = 1.0  # for an exception to unwind; a network notices between two blocks
+_at_once = threading.Event()
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: leaves by the same way as Ctrl-C."""
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what runs inside, wherever it is.
+
+    Usually as an exception, KeyboardInterrupt or :class:`Terminated`, in the main thread. While Blender or a library
+    works, no Python runs there: then a second thread, woken by the signal itself, removes what is unfinished and ends
+    the process with its status. Only in the main thread, and on Windows only as an exception.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _raise) for number in STOP_STATUS}
+    over = threading.Event()
+    if os.name != "nt":
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        woken_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        threading.Thread(target=_watch, args=(reading, over), name="stop", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        with files.replacing:
+            pass  # held for good where the other thread ends the process: what fails meanwhile is not our error to tell
+        if os.name != "nt":
+            signal.set_wakeup_fd(woken_before)
+            os.close(writing)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Around code that no exception can leave, such as Blender's operators: a stop ends the process where it is."""
+    _at_once.set()
+    try:
+        yield
+    finally:
+        _at_once.clear()
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    if not _at_once.is_set():
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _watch(reading: int, over: threading.Event) -> None:
+    while number := os.read(reading, 1):
+        if number[0] not in STOP_STATUS:
+            continue
+        if not _at_once.is_set() and over.wait(_PATIENCE_SECONDS):
+            break
+        if not files.replacing.acquire(blocking=False):
+            break  # too late: all is made and takes its name this moment
+        files.remove_unfinished()
+        os.write(2, f"\n{STOPPED}\n".encode())
+        os._exit(STOP_STATUS[signal.Signals(number[0])])
+    os.close(reading)
 
 
 class Progress:

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from .errors import TalkerError
 SCRATCH = ".talker-"  # how the names of temporary folders begin
 PathLike = str | os.PathLike[str]
 
-_unfinished: set[Path] = set()  # temporary files and folders that must not outlive the process
+replacing = threading.Lock()  # held while finished files take their names: what came that far is not stopped
+_unfinished: set[Path] = set()  # temporary folders that must not outlive the process
 
 
 def check_input(path: PathLike, what: str) -> None:
@@ -32,7 +34,7 @@ def check_input(path: PathLike, what: str) -> None:
         with open(path, "rb"):
             pass
     except (FileNotFoundError, NotADirectoryError):
-        raise TalkerError(f"{path}: file not found; choose {what}") from None
+        raise TalkerError(f"{path}: cannot be read, file not found; choose {what}") from None
     except (OSError, ValueError) as error:  # ValueError: a null character
         raise TalkerError(
             f"{path}: cannot be read ({_reason(error)}); check its permissions or choose another"
@@ -86,6 +88,11 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def plain_text(name: str) -> str:
+    """A file's name or path as text that can be shown and stored: what is no UTF-8 in it becomes ``_``."""
+    return os.fsencode(name).decode("utf-8", "replace").replace("\ufffd", "_")
+
+
 @contextmanager
 def whole_file(path: PathLike) -> Iterator[BinaryIO]:
     """A binary stream to a temporary file beside ``path`` that takes its name when the block ends without an error.
@@ -98,18 +105,20 @@ def whole_file(path: PathLike) -> Iterator[BinaryIO]:
         try:
             with open(temporary, "wb") as stream:
                 yield stream
-            take_name(temporary, target)
+            take_names([temporary], [target])
         except OSError as error:
             raise TalkerError(
                 f"{path}: cannot write ({_reason(error)}); free some space or name another file"
             ) from error
 
 
-def take_name(made: Path, target: Path) -> None:
-    """Put ``made`` in ``target``'s place at once; an old file's permissions stay."""
-    if target.exists():
-        shutil.copymode(target, made)
-    os.replace(made, target)
+def take_names(made: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Put each of ``made`` in its target's place; an old file's permissions stay."""
+    with replacing:
+        for source, target in zip(made, targets, strict=True):
+            if target.exists():
+                shutil.copymode(target, source)
+            os.replace(source, target)
 
 
 @contextmanager
@@ -128,6 +137,11 @@ def unfinished(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _unfinished.discard(folder)
+
+
+def remove_at_end(folder: Path) -> None:
+    """Have ``folder`` removed by :func:`remove_unfinished`, too: another program's, which would have done so itself."""
+    _unfinished.add(folder)
 
 
 def remove_unfinished() -> None:

@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "files": {"errors"},
     "checkpoint": {"errors", "files"},
     "job": {"errors"},
-    "console": set(),
+    "console": {"files"},
     "face": set(),
     "speech": {"face"},
     "expression": {"face"},

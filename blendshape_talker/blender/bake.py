@@ -15,6 +15,7 @@ from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes
+from ..files import plain_text
 from . import animation, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
@@ -110,9 +111,9 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     about = {
-        "recording": performance.audio, "name": Path(performance.audio).stem, "emotion": performance.emotion,
-        "intensity": performance.intensity, "seed": performance.seed, "fps": request.frame_rate,
-        "cues": len(performance.cues or ()), "warnings": list(result.warnings),
+        "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
+        "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
+        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": list(result.warnings),
         "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(

@@ -10,9 +10,10 @@ from mathutils import Quaternion
 from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
+from ..files import check_input
 from . import bake, scene_io
 from .export import export_head, format_of
-from .outputs import silent, whole_outputs
+from .outputs import blender_at_work, whole_outputs
 from .preview import render_preview
 
 _PREVIEW_SECONDS = 5.0
@@ -49,14 +50,15 @@ def bake_to_files(
     for path in exports:
         format_of(path)
     pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues)
-    if not Path(audio).is_file():
-        raise TalkerError(f"{audio}: file not found; name a recording")
+    check_input(audio, "a recording")
+    if mesh:
+        check_input(mesh, "a FLAME mesh")
     performance = bake.Performance(
         str(Path(audio).absolute()), emotion, intensity, blinks, seed, device, tuple(cues) if cues is not None else None
     )
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
-    with whole_outputs(targets) as temporary, silent():
+    with whole_outputs(targets, [audio, mesh]) as temporary, blender_at_work():
         context = bpy.context
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         context.scene.render.fps = max(1, round(fps))

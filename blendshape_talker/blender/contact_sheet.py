@@ -14,8 +14,9 @@ import numpy as np
 from .. import pipeline
 from ..errors import TalkerError
 from ..face import meshes
+from ..files import check_input, unfinished
 from . import animation, scene_io
-from .outputs import silent, whole_outputs
+from .outputs import blender_at_work, whole_outputs
 from .preview import render_stills
 
 SIZE_RANGE = (16, 1024)
@@ -68,7 +69,9 @@ def write_contact_sheet(
     if not low <= size <= high:
         raise TalkerError(f"{size} pixels a picture are out of range; choose {low} to {high}")
     report = progress or (lambda fraction, message: None)
-    with whole_outputs([path]) as (temporary,), silent():
+    if mesh:
+        check_input(mesh, "a FLAME mesh")
+    with whole_outputs([path], [mesh]) as (temporary,), blender_at_work():
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         if mesh:
             target, note = scene_io.import_head(bpy.context, mesh)
@@ -124,7 +127,7 @@ def render_sheet(
     deltas = meshes.transform_deltas(blendshapes, fit)
     animation.write_take(target, animation.Take(names, len(names), deltas, weights))
     places, boxes, shape = _layout(sections, size)
-    with tempfile.TemporaryDirectory(prefix="talker-") as folder:
+    with unfinished(Path(tempfile.gettempdir())) as folder:
         made = render_stills(
             target, folder, (1, len(weights)), size, samples, close=True,
             progress=lambda fraction, message: report(0.02 + 0.93 * fraction, message),

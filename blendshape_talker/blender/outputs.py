@@ -2,55 +2,48 @@
 
 import logging
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import bpy
+
+from ..console import stopped_at_once
 from ..errors import TalkerError
+from ..files import PathLike, check_outputs, plain_text, remove_at_end, take_names, unfinished
 
 
 @contextmanager
-def whole_outputs(targets: Sequence[str | os.PathLike[str]]) -> Iterator[list[Path]]:
+def whole_outputs(targets: Sequence[PathLike], inputs: Sequence[PathLike | None] = ()) -> Iterator[list[Path]]:
     """Temporary paths, one per target, with the targets' names; they replace the targets when the block ends well.
 
-    Raises :class:`TalkerError` before anything is made when a folder is missing or closed to us, and afterwards when
-    one of the files was not written; nothing is replaced then.
+    Raises :class:`TalkerError` before anything is made for what :func:`files.check_outputs` refuses, and afterwards
+    when one of the files was not written; nothing is replaced then.
     """
-    paths = [Path(os.path.abspath(target)) for target in targets]
-    _check(paths)
-    folders: dict[Path, Path] = {}
-    try:
-        for path in paths:
-            if path.parent not in folders:
-                # beside the target: a rename across file systems would be a copy, and a copy can be cut short
-                folders[path.parent] = Path(tempfile.mkdtemp(dir=path.parent, prefix=".talker-"))
-        temporary = [folders[path.parent] / path.name for path in paths]
+    places = check_outputs(targets, inputs)
+    with ExitStack() as stack:
+        folders = {parent: stack.enter_context(unfinished(parent)) for parent in {place.parent for place in places}}
+        # with the targets' names, which some formats write down
+        temporary = [folders[place.parent] / plain_text(place.name) for place in places]
         yield temporary
-        for path, made in zip(paths, temporary, strict=True):
+        for target, made in zip(targets, temporary, strict=True):
             if not made.is_file() or made.stat().st_size == 0:
-                raise TalkerError(f"{path}: Blender wrote nothing; see its console for the reason")
-        for path, made in zip(paths, temporary, strict=True):
-            os.replace(made, path)
-    except OSError as error:
-        raise TalkerError(f"{error.filename or paths[0]}: cannot write ({error.strerror}); name another") from error
-    finally:
-        for folder in folders.values():
-            shutil.rmtree(folder, ignore_errors=True)
+                raise TalkerError(f"{target}: Blender wrote nothing; see its console for the reason")
+        try:
+            take_names(temporary, places)
+        except OSError as error:
+            raise TalkerError(
+                f"{error.filename2 or targets[0]}: cannot write ({error.strerror}); name another"
+            ) from error
 
 
-def _check(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if not path.parent.is_dir():
-            raise TalkerError(f"{path.parent}: no such folder; make it first or name another file")
-        if path.is_dir():
-            raise TalkerError(f"{path}: is a folder; name a file")
-        if not os.access(path.parent, os.W_OK):
-            raise TalkerError(f"{path.parent}: no permission to write there; name another folder")
-    if len(set(paths)) < len(paths):
-        raise TalkerError("two outputs have the same name; give each its own")
+@contextmanager
+def blender_at_work() -> Iterator[None]:
+    """Around a command's work in Blender: its chatter is kept off, a stop ends it in the middle of an operator."""
+    remove_at_end(Path(bpy.app.tempdir))  # left behind where the process ends without Blender
+    with stopped_at_once(), silent():
+        yield
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..speech.audio import claimed_seconds
+
 Progress = Callable[[float, str], None]
 
 # In units of the time that a second of recording takes, of talker benchmark's machine: loading PyTorch and both
@@ -35,12 +37,7 @@ class Pace:
 
 def recording_seconds(path: str) -> float:
     """How long a recording says it is; 10 where its header does not tell. For the bar only."""
-    try:
-        import soundfile
-
-        return min(max(soundfile.info(path).duration, 0.2), 6 * 3600.0)
-    except (ImportError, OSError, RuntimeError, TypeError):
-        return 10.0
+    return claimed_seconds(path) or 10.0
 
 
 def rising(progress: Progress) -> Progress:

@@ -10,6 +10,7 @@ from mathutils import Matrix
 
 from ..face import meshes
 from ..face.flame import load_head
+from ..files import plain_text
 from .animation import rest_vertices
 from .appearance import dress
 from .mouth import add_mouth
@@ -33,7 +34,7 @@ def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tup
         faces = head.faces  # bare vertices: the demo head's triangles make them visible
     elif _volume(loaded.vertices, faces) < 0:
         faces = faces[:, ::-1]  # inside out: it would be lit and textured from within
-    target = _add(context, Path(path).stem, loaded.vertices, faces)
+    target = _add(context, plain_text(Path(path).stem), loaded.vertices, faces)
     dress(target, head, fit.order)
     target.matrix_world = UPRIGHT @ to_canonical(fit)
     return target, fit.note

@@ -92,6 +92,23 @@ def load_recording(path: str | os.PathLike[str]) -> Recording:
     return Recording(samples, warnings=tuple(warnings))
 
 
+def claimed_seconds(path: str | os.PathLike[str]) -> float | None:
+    """How long a recording says it is, within what is read; None where it does not tell or is none."""
+    try:
+        check_input(path, "a recording")
+        import soundfile
+
+        with _quiet_decoder(Path(path)), soundfile.SoundFile(_name(path)) as sound:
+            return float(min(max(sound.frames / sound.samplerate, SHORTEST_SECONDS), LONGEST_SECONDS))
+    except (TalkerError, ImportError, OSError, RuntimeError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _name(path: str | os.PathLike[str]) -> str | bytes:
+    """As soundfile opens it: bytes, because it encodes a str strictly, and a name need not be UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
 class _Samples:
     """Sound at 16 kHz that grows without a second copy of it; ``limit``: most samples it may come to."""
 
@@ -137,11 +154,10 @@ def _read(path: Path, channel: int | None = None) -> _Reading:
             return False
 
     try:
-        # bytes: soundfile encodes a str strictly, and a name need not be UTF-8
         with (
             np.errstate(all="ignore"),
             _quiet_decoder(path),
-            Straight(path if os.name == "nt" else os.fsencode(path)) as sound,
+            Straight(_name(path)) as sound,
         ):
             rate, limit = sound.samplerate, _longest_seconds(path, sound)
             known = sound.frames < _UNKNOWN_FRAMES

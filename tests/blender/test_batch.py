@@ -1,5 +1,6 @@
 """The whole path with the bundled networks: what ``bake`` of the command line does."""
 
+import os
 from pathlib import Path
 
 import bpy
@@ -107,6 +108,36 @@ def test_preview_and_a_mesh_of_ones_own(tmp_path, monkeypatch, synthetic_talker,
     assert [path.name for path in written] == ["mine.blend", "mine.glb", "mine.mp4"]
     assert all(path.stat().st_size > 1000 for path in written)
     assert len(told) == 1 and "millimetres" in told[0]
+
+
+def test_names_that_are_no_text(tmp_path, synthetic_talker, recording):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/f\xf6lder")
+    os.mkdir(folder)
+    audio, mesh = folder + "/spe\udce9ch.wav", folder + "/he\udce4d.npz"
+    os.rename(recording, audio)
+    with open(mesh, "wb") as stream:
+        np.savez(stream, vertices=load_head().vertices, faces=load_head().faces)
+    outputs = [f"{folder}/out\udcff.{suffix}" for suffix in ("blend", "fbx", "abc", "glb", "usdc", "mp4")]
+    batch.bake_to_files(audio, outputs[0], mesh=mesh, exports=outputs[1:5], preview=outputs[5], preview_seconds=0.05)
+    assert sorted(os.listdir(folder)) == sorted([*map(os.path.basename, outputs), "spe\udce9ch.wav", "he\udce4d.npz"])
+    bpy.ops.wm.open_mainfile(filepath=outputs[0])
+    assert "he_d" in bpy.data.objects
+    if bpy.app.build_options.audaspace:
+        (sound,) = bpy.data.sounds
+        assert os.path.samefile(bpy.path.abspath(sound.filepath), audio)
+
+
+def test_an_input_is_never_an_output(tmp_path, synthetic_talker, recording):
+    mesh = tmp_path / "head.fbx"
+    mesh.write_text("a mesh")
+    content = recording.read_bytes()
+    os.link(recording, tmp_path / "same.blend")
+    (tmp_path / "link.fbx").symlink_to(mesh)
+    for out, exports in (("same.blend", []), ("new.blend", ["head.fbx"]), ("new.blend", ["link.fbx"])):
+        with pytest.raises(TalkerError, match="is the input"):
+            batch.bake_to_files(recording, tmp_path / out, mesh=mesh, exports=[tmp_path / export for export in exports])
+    assert recording.read_bytes() == content and mesh.read_text() == "a mesh"
+    assert not (tmp_path / "new.blend").exists()
 
 
 def test_nothing_is_written_when_one_output_fails(tmp_path, synthetic_talker, recording, monkeypatch):

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from ...files import plain_text, unfinished
 from .marks import MARK, lines_of, read_mark, write_mark
 
 logger = logging.getLogger(__name__)
@@ -101,7 +103,15 @@ def _new_strip(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int,
     if channel is None:
         logger.warning("the sequencer has no free channel; no sound strip")
         return None
-    strip = strips.new_sound(Path(path).stem, os.path.abspath(path), channel, frame)
+    path = os.path.abspath(path)
+    if plain_text(path) == path:
+        strip = strips.new_sound(Path(path).stem, path, channel, frame)
+    else:  # new_sound takes text only, a sound's path any bytes
+        with unfinished(Path(tempfile.gettempdir())) as folder:
+            link = folder / f"sound{Path(plain_text(path)).suffix}"
+            link.symlink_to(path)
+            strip = strips.new_sound(Path(plain_text(path)).stem, str(link), channel, frame)
+            strip.sound.filepath = path
     strip.select = False
     return strip
 
