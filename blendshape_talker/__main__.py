@@ -111,6 +111,7 @@ def _add_bake(commands: "Subparsers") -> None:
     _add_performance(parser)
     parser.add_argument("--out", required=True, metavar="F.blend", help="Blender file to write")
     parser.add_argument("--mesh", metavar="M", help="FLAME head: obj, ply, npz or the model's pkl (the demo head)")
+    parser.add_argument("--neutralise", action="store_true", help="take out the expression that the mesh was made with")
     parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="the scene's frames a second (30)")
     parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: fbx, abc, glb, usdc")
     parser.add_argument("--preview", metavar="F.mp4", help="also render a preview video with sound")
@@ -125,6 +126,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
         exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
+        neutralise=arguments.neutralise,
     )  # fmt: skip
     progress.close()
     for path in written:

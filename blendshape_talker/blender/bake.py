@@ -14,7 +14,7 @@ import numpy as np
 from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
-from ..face import meshes
+from ..face import meshes, neutral
 from ..files import plain_text
 from . import animation, viewing
 from .animation import Take
@@ -110,10 +110,12 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
     progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
+    expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
+    warnings = [*result.warnings, *([expression] if expression else [])]
     about = {
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
-        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": list(result.warnings),
+        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": warnings,
         "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(

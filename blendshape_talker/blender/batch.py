@@ -35,12 +35,14 @@ def bake_to_files(
     progress: Callable[[float, str], None] | None = None,
     notify: Callable[[str], None] | None = None,
     cues: Sequence[Cue] | None = None,
+    neutralise: bool = False,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
     out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
-    ``notify`` gets a line on what was understood and handled, such as a mesh in
-    millimetres. Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
+    ``notify`` gets a line on what was understood and handled, such as a mesh in millimetres, and on what is doubtful.
+    neutralise: take the mesh's own expression out. Returns the paths written. Closes whatever file is open. Raises
+    :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -64,14 +66,17 @@ def bake_to_files(
         context.scene.render.fps = max(1, round(fps))
         context.scene.render.fps_base = context.scene.render.fps / fps
         if mesh:
-            head, note = scene_io.import_head(context, mesh)
+            head, note = scene_io.import_head(context, mesh, neutralise)
             if note and notify:
                 notify(f"{mesh}: {note}")
         else:
-            head = scene_io.add_demo_head(context)
+            head, note = scene_io.add_demo_head(context), ""
         context.scene.frame_start = context.scene.frame_end = 1  # grows to hold the line
         request = bake.make_request(context.scene, head, performance)
         take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
+        for warning in (take.about or {}).get("warnings", ()):
+            if notify and warning not in note:
+                notify(f"{audio}: {warning}")
         report(share, "writing shape keys and curves")
         bake.apply(request, take)
         _prepare_for_viewing(context.scene)

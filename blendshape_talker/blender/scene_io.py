@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..face import meshes
+from ..expression.library import ExpressionLibrary
+from ..face import meshes, neutral
 from ..face.flame import load_head
 from ..files import plain_text
 from .animation import rest_vertices
@@ -19,15 +20,23 @@ UPRIGHT = Matrix.Rotation(math.pi / 2, 4, "X")  # FLAME: y up, looks along +z; B
 DEMO_HEAD = "Demo head"
 
 
-def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tuple[bpy.types.Object, str]:
+def import_head(
+    context: bpy.types.Context, path: str | os.PathLike[str], neutralise: bool = False
+) -> tuple[bpy.types.Object, str]:
     """Add the FLAME mesh of ``path`` (OBJ, PLY, NPZ, the model's pickle) to the scene, upright and in metres.
 
     The mesh keeps the file's own coordinates; scale and turn are the object's transform. Returns the object and a note
-    on what was found and handled (another unit, other axes …), empty if nothing. Raises :class:`TalkerError` with one
-    line when the file is no FLAME mesh.
+    on what was found and handled (another unit, other axes, an expression …), empty if nothing. ``neutralise``: take
+    the expression out that the head was made with, see :mod:`face.neutral`. Raises :class:`TalkerError` with one line
+    when the file is no FLAME mesh.
     """
     loaded = meshes.read_mesh(path)
     fit = meshes.fit_to_canonical(loaded.vertices)
+    expression = neutral.expression_warning(neutral.expression_of(loaded.vertices, fit))
+    if expression and neutralise:
+        basis = ExpressionLibrary.load().basis
+        loaded = meshes.Mesh(neutral.neutralised(loaded.vertices, fit, basis), loaded.faces)
+        expression = "the expression it was made with was taken out, as far as it can be told"
     head = load_head()
     faces = loaded.faces
     if not len(faces) and fit.order is None:
@@ -37,7 +46,7 @@ def import_head(context: bpy.types.Context, path: str | os.PathLike[str]) -> tup
     target = _add(context, plain_text(Path(path).stem), loaded.vertices, faces)
     dress(target, head, fit.order)
     target.matrix_world = UPRIGHT @ to_canonical(fit)
-    return target, fit.note
+    return target, "; ".join(filter(None, (fit.note, expression)))
 
 
 def add_demo_head(context: bpy.types.Context) -> bpy.types.Object:

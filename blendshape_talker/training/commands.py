@@ -154,6 +154,17 @@ def _add_expressions(corpora) -> None:
     parser.add_argument("--out", required=True, metavar="expressions.npz", help="file to write")
     parser.add_argument("--seed", type=int, default=0, help="of the living variation (0)")
     parser.set_defaults(run=_expression_library)
+    parser = corpora.add_parser("neutral", help="make the maps that tell a person's face from an expression")
+    parser.add_argument("--geometry", required=True, metavar="facs.npz", help="made by 'corpus geometry'")
+    parser.add_argument("--out", required=True, metavar="neutral.npz", help="file to write")
+    parser.set_defaults(run=_neutral)
+
+
+def _neutral(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..expression.library import ExpressionLibrary
+    from .geometry import neutral
+
+    print(neutral.make_neutral_model(arguments.geometry, ExpressionLibrary.load().directions, arguments.out))
 
 
 def _expressions(arguments: argparse.Namespace, progress: Progress) -> None:

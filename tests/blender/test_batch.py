@@ -11,6 +11,7 @@ from blendshape_talker import __main__, checkpoint
 from blendshape_talker.blender import animation, batch
 from blendshape_talker.blender.lines.names import short_names
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.face.flame import load_head
 from blendshape_talker.pipeline import Talker
 
@@ -108,6 +109,24 @@ def test_preview_and_a_mesh_of_ones_own(tmp_path, monkeypatch, synthetic_talker,
     assert [path.name for path in written] == ["mine.blend", "mine.glb", "mine.mp4"]
     assert all(path.stat().st_size > 1000 for path in written)
     assert len(told) == 1 and "millimetres" in told[0]
+
+
+def test_a_head_that_is_not_neutral_is_said_once_and_brought_back(tmp_path, synthetic_talker, recording):
+    library = ExpressionLibrary.load()
+    smiling = load_head().vertices + np.tensordot(library.emotions["happy"].apex, library.basis, 1)
+    np.savez(tmp_path / "smile.npz", vertices=smiling, faces=load_head().faces)
+    rest = []
+    for neutralise, words in ((False, "a smile"), (True, "taken out")):
+        told: list[str] = []
+        batch.bake_to_files(
+            recording, tmp_path / "talk.blend", mesh=tmp_path / "smile.npz", neutralise=neutralise, notify=told.append
+        )
+        assert len([line for line in told if "smile.npz" in line and words in line]) == 1
+        assert not any("not neutral" in line for line in told if "smile.npz" not in line)
+        (target,) = [item for item in bpy.data.objects if item.type == "MESH" and item.name.startswith("smile")]
+        rest.append(animation.rest_vertices(target))
+    assert np.abs(rest[0] - smiling).max() < 1e-5
+    assert np.abs(rest[1] - load_head().vertices).max() < 0.3 * np.abs(rest[0] - load_head().vertices).max()
 
 
 def test_names_that_are_no_text(tmp_path, synthetic_talker, recording):

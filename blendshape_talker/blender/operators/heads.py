@@ -15,6 +15,11 @@ class ImportHead(bpy.types.Operator, ImportHelper):
     bl_label = "Import FLAME Mesh"
     bl_options = {"REGISTER", "UNDO"}
 
+    neutralise: bpy.props.BoolProperty(
+        name="Neutralise",
+        default=False,
+        description="Take out the expression that the head was made with, a smile for one, as far as it can be told",
+    )
     filter_glob: bpy.props.StringProperty(default="*.obj;*.ply;*.npz;*.pkl", options={"HIDDEN"})
 
     @classmethod
@@ -24,7 +29,7 @@ class ImportHead(bpy.types.Operator, ImportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
         with reported(self, outcome):
-            target, note = scene_io.import_head(context, self.filepath)
+            target, note = scene_io.import_head(context, self.filepath, self.neutralise)
             _present(self, context, target, note)
         return outcome
 
