@@ -5,6 +5,7 @@ packages that the extension itself does not.
 """
 
 import argparse
+from dataclasses import replace
 
 from ..console import Progress
 from ..errors import TalkerError
@@ -232,7 +233,7 @@ def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
 
     given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
     changes = {name: value for name, value in given.items() if value is not None}
-    settings = train_speech.TrainingSettings(**changes)
+    settings = replace(train_speech.WITH_PEOPLE if arguments.people else train_speech.TrainingSettings(), **changes)
     path = train_speech.train(
         arguments.corpus, arguments.out, arguments.cache, settings, progress,
         people=arguments.people, start=arguments.start,

@@ -3,7 +3,7 @@
 A corpus (``speech_layouts.read_corpus``: our own curves, VOCASET's or FaceFormer's files) becomes a basis of vertex
 displacements and, per sequence, one clean and several augmented copies of its sound as encoder features. Whatever
 changes a copy's length changes its frames with it. Sound without speech and a closed mouth are added, so that
-silence, noise and music keep the mouth shut.
+silence, noise and music keep the mouth shut; beside people seen by a camera also song, which opens it.
 """
 
 import functools
@@ -21,11 +21,14 @@ from ...face.flame import VERTEX_COUNT, Head
 from ...speech.network import FPS, features_of
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import VERSION, augment, coughs
+from ..corpus.coarticulation import LipGeometry, mouth_curves
+from ..corpus.singing import songs
 from ..corpus.speech_sequence import SpeechSequence
+from ..geometry.facs import Facs
 
 Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000
-QUIET_SUBJECT = "(no speech)"
+QUIET_SUBJECT, SUNG_SUBJECT = "(no speech)", "(song)"
 _BLOCK = 300
 _LAST_POSITION = 300
 _BASIS_FRAMES, _FRAMES_PER_TAKE = 900, 24
@@ -226,6 +229,21 @@ def prepare(
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
         still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
         examples.append(Example(name, QUIET_SUBJECT, "train", features, still))
+    return examples
+
+
+def sung(
+    facs: Facs, basis: Basis, encoder: WhisperEncoder, folder: str | os.PathLike[str], seconds: float, seed: int = 0
+) -> list[Example]:
+    """Examples of song, ``seconds`` or more in all, moved by the coarticulation model; features kept in ``folder``."""
+    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
+    cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
+    projected = basis.project(facs.deltas)
+    examples = []
+    for name, song in songs(seconds, seed):
+        curves = mouth_curves(song.phones, song.samples, lips)
+        features = cache.get(name, functools.partial(features_of, encoder, song.samples))
+        examples.append(Example(name, SUNG_SUBJECT, "train", features, (curves @ projected).astype(np.float32)))
     return examples
 
 

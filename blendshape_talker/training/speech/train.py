@@ -16,8 +16,9 @@ from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
 from ..corpus.speech_layouts import read_corpus
+from ..geometry.facs import load_facs
 from . import losses
-from .data import QUIET_SUBJECT, Basis, Example, Windows, fit_basis, prepare, vertex_weights
+from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, Windows, fit_basis, prepare, sung, vertex_weights
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,8 @@ class TrainingSettings:
 
     With people seen by a camera beside the corpus: ``people_share`` of each batch is theirs; the average style is
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
-    of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes.
+    of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes;
+    ``sung_seconds``: song beside them.
     """
 
     steps: int = 1800
@@ -63,6 +65,14 @@ class TrainingSettings:
     people_share: float = 0.5
     people_copies: int = 1
     ruled: float = 0.1
+    sung_seconds: float = 480.0
+
+
+# What the bundled weights had after their run without people: a short run, from those weights, in which half of what is
+# seen has the average style. Less liveliness: people's curves have their own.
+WITH_PEOPLE = TrainingSettings(
+    steps=450, batch=8, seconds=3.0, copies=1, recorded_copies=1, average_style=0.5, liveliness=0.5, parted=0.8
+)
 
 
 class MouthLoss:
@@ -159,9 +169,12 @@ def train(
         their, twice = read_corpus(people), (settings.people_copies, settings.people_copies)
         examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
         seen = {sequence.subject for sequence in their}
+        if settings.sung_seconds:
+            facs = load_facs(Path(people) / "facs.npz")
+            examples += sung(facs, basis, encoder, Path(cache) / "songs", settings.sung_seconds, settings.seed)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
-    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT})
+    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT})
     known = begun[0].styles if begun else ("average",)
     styles = (*known, *(speaker for speaker in speakers if speaker not in known))
     config = SpeechConfig(
@@ -193,7 +206,7 @@ def train(
         followed = None
         if seen:
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
-            ruled = (hidden < settings.average_style) & ~theirs[style]
+            ruled = (hidden < settings.average_style) & ~theirs[style] & (style > 0)  # 0: song, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])

@@ -177,7 +177,7 @@ def people(corpus, tmp_path):
 
 
 def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp_path):
-    settings = TrainingSettings(**{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6})
+    settings = TrainingSettings(**{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6, "sung_seconds": 0})
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
     before, after = SpeechModel.load(trained[0]), SpeechModel.load(tmp_path)
