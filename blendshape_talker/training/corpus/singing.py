@@ -5,12 +5,15 @@ A voice here is a train of glottal pulses with vibrato, drift and breath through
 or shorter tracts for men, women and children (Klatt 1980, "Software for a cascade/parallel formant synthesizer").
 """
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
+from ..geometry.facs import load_facs
+from .coarticulation import LipGeometry, mouth_curves
 from .phones import SILENCE, Phone
 from .synthesis import SAMPLE_RATE, Speech
 
@@ -51,6 +54,16 @@ def songs(seconds: float, seed: int) -> Iterator[tuple[str, Speech]]:
         speech = sing(np.random.default_rng([seed, 7, number]))
         yield f"song{number}", speech
         total, number = total + speech.seconds, number + 1
+
+
+def moving_songs(
+    geometry: str | os.PathLike[str], seconds: float, seed: int
+) -> Iterator[tuple[str, Speech, np.ndarray]]:
+    """:func:`songs` and the FACS weights (T,57) of who sings them; ``geometry``: the file of ``corpus geometry``."""
+    facs = load_facs(geometry)
+    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
+    for name, song in songs(seconds, seed):
+        yield name, song, mouth_curves(song.phones, song.samples, lips)
 
 
 def _voice(phones: list[Phone], high: float, tract: float, generator: np.random.Generator) -> np.ndarray:

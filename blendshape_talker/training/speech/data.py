@@ -21,10 +21,9 @@ from ...face.flame import VERTEX_COUNT, Head
 from ...speech.network import FPS, features_of
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import VERSION, augment, coughs
-from ..corpus.coarticulation import LipGeometry, mouth_curves
-from ..corpus.singing import songs
+from ..corpus.singing import moving_songs
+from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
-from ..geometry.facs import Facs
 
 Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000
@@ -233,15 +232,24 @@ def prepare(
 
 
 def sung(
-    facs: Facs, basis: Basis, encoder: WhisperEncoder, folder: str | os.PathLike[str], seconds: float, seed: int = 0
+    people: str | os.PathLike[str],
+    basis: Basis,
+    encoder: WhisperEncoder,
+    folder: str | os.PathLike[str],
+    seconds: float,
+    seed: int = 0,
 ) -> list[Example]:
-    """Examples of song, ``seconds`` or more in all, moved by the coarticulation model; features kept in ``folder``."""
-    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
+    """Examples of song, ``seconds`` or more in all, moved by the coarticulation model; features kept in ``folder``.
+
+    ``people``: a corpus of curves, whose shapes the singer has.
+    """
+    shapes = read_corpus(people)[0].shapes
+    if shapes is None:
+        raise TalkerError(f"{people}: holds vertices, no curves; make it with `corpus people`")
     cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
-    projected = basis.project(facs.deltas)
+    projected = basis.project(shapes)
     examples = []
-    for name, song in songs(seconds, seed):
-        curves = mouth_curves(song.phones, song.samples, lips)
+    for name, song, curves in moving_songs(Path(people) / "facs.npz", seconds, seed):
         features = cache.get(name, functools.partial(features_of, encoder, song.samples))
         examples.append(Example(name, SUNG_SUBJECT, "train", features, (curves @ projected).astype(np.float32)))
     return examples

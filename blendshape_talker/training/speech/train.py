@@ -16,7 +16,6 @@ from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
 from ..corpus.speech_layouts import read_corpus
-from ..geometry.facs import load_facs
 from . import losses
 from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, Windows, fit_basis, prepare, sung, vertex_weights
 
@@ -39,7 +38,7 @@ class TrainingSettings:
     With people seen by a camera beside the corpus: ``people_share`` of each batch is theirs; the average style is
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
     of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes;
-    ``sung_seconds``: song beside them.
+    ``sung_seconds``: song beside them. ``kept``: share of the weights that a run began with in those that it writes.
     """
 
     steps: int = 1800
@@ -66,12 +65,21 @@ class TrainingSettings:
     people_copies: int = 1
     ruled: float = 0.1
     sung_seconds: float = 480.0
+    kept: float = 0.0
 
 
 # What the bundled weights had after their run without people: a short run, from those weights, in which half of what is
 # seen has the average style. Less liveliness: people's curves have their own.
 WITH_PEOPLE = TrainingSettings(
-    steps=450, batch=8, seconds=3.0, copies=1, recorded_copies=1, average_style=0.5, liveliness=0.5, parted=0.8
+    steps=450,
+    batch=8,
+    seconds=3.0,
+    copies=1,
+    recorded_copies=1,
+    average_style=0.5,
+    liveliness=0.5,
+    parted=0.8,
+    kept=0.15,
 )
 
 
@@ -170,8 +178,7 @@ def train(
         examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
         seen = {sequence.subject for sequence in their}
         if settings.sung_seconds:
-            facs = load_facs(Path(people) / "facs.npz")
-            examples += sung(facs, basis, encoder, Path(cache) / "songs", settings.sung_seconds, settings.seed)
+            examples += sung(people, basis, encoder, Path(cache) / "songs", settings.sung_seconds, settings.seed)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT})
@@ -189,6 +196,7 @@ def train(
     network = build_network(config)
     if begun:
         _begin_with(network, config, begun)
+    origin = {name: value.numpy().copy() for name, value in network.state_dict().items()} if begun else {}
     average = build_network(config)  # of the weights over the last steps: smoother than the weights of any one step
     average.load_state_dict(network.state_dict())
     loss_of = MouthLoss(basis, settings)
@@ -231,6 +239,8 @@ def train(
             sums, summed = {}, 0
             logger.info("%s", json.dumps(history[-1]))
             weights = {name: value.numpy() for name, value in average.state_dict().items()}
+            for name, value in origin.items():  # what was known before and is not seen here (Wortsman et al. 2022)
+                weights[name] = (1 - settings.kept) * weights[name] + settings.kept * value
             save_weights(out, config, weights, basis.shapes)
             _write_history(out, settings, history)
             _save_state(state_file, settings, step + 1, history, network, average, optimiser)
