@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import Cancelled, TalkerError
+from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
 from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, check_cues, fade
 from .expression.library import ExpressionLibrary
@@ -55,7 +56,8 @@ class Animation:
     (K_A + K_E, 5023, 3): metres from neutral, FLAME's vertex order and axes.
 
     Contained in expression_weights and known apart as well: blink_weights (T, K_E), the layer of
-    :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1. Left out, nothing blinks.
+    :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1, and aperture_weights (T, K_E), what
+    :func:`expression.aperture.lip_layer` takes back from the cues for speech. Left out, they are zero.
 
     cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
     warnings: what is doubtful about the recording, a plain sentence each.
@@ -69,20 +71,27 @@ class Animation:
     blendshapes: np.ndarray
     blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    aperture_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     cues: tuple[Cue, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.blink_closure):
             object.__setattr__(self, "blink_closure", np.zeros(len(self.times), np.float32))
-        if not len(self.blink_weights):
-            object.__setattr__(self, "blink_weights", np.zeros_like(self.expression_weights))
+        for layer in ("blink_weights", "aperture_weights"):
+            if not len(getattr(self, layer)):
+                object.__setattr__(self, layer, np.zeros_like(self.expression_weights))
 
     @property
     def emotion_weights(self) -> np.ndarray:
         """(T, K_E) what the emotion does, the blinks taken out: expression_weights - blink_weights."""
         emotion: np.ndarray = self.expression_weights - self.blink_weights
         return emotion
+
+    @property
+    def cue_weights(self) -> np.ndarray:
+        """(T, K_E) the faded sum of the cues alone: emotion_weights - aperture_weights."""
+        return self.emotion_weights - self.aperture_weights
 
     @property
     def frame_count(self) -> int:
@@ -224,17 +233,20 @@ class Talker:
         if blinks:
             pauses = lambda second: blink_interval(strips, self.library, second)  # noqa: E731
             closure = blink_closure(times, recording.seconds, pauses, seed)
-        blink_weights = blink_layer(blendshapes[speech.shape[1] :], felt, closure)
+        shown, own, others = resample(speech, sample_times), *np.split(blendshapes, [speech.shape[1]])
+        held = lip_layer(own, shown, others, felt, fps)
+        blink_weights = blink_layer(others, felt + held, closure)
         report(1.0, "animated")
         return Animation(
             fps=float(fps),
             times=times,
-            speech_weights=resample(speech, sample_times),
-            expression_weights=felt + blink_weights,
+            speech_weights=shown,
+            expression_weights=felt + held + blink_weights,
             names=tuple(self.fusion_model.names),
             blendshapes=blendshapes,
             blink_closure=closure.astype(np.float32),
             blink_weights=blink_weights,
+            aperture_weights=held,
             cues=strips,
             warnings=(*recording.warnings, *([doubt] if doubt else [])),
         )
@@ -249,11 +261,13 @@ class Talker:
     ) -> np.ndarray:
         """(T, K_E) weights of one cue at ``times``, seconds of the recording, as if fully on: its strip's Action.
 
+        The opening of the mouth is the one that the emotion wants; what of it is seen, the lip layer says.
         They depend on nothing but the cue and the take; with the same ``times - cue.start`` they are the same wherever
         the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
         """
         coefficients = self.library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
-        return self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
+        made = self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
+        return opening_only(self.fusion_model.blendshapes[self.fusion_model.speech_count :], made)
 
     def _felt(
         self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.expression.aperture import lip_layer, opening_only, opening_shapes
 from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
 from blendshape_talker.fusion import Encoder, FusionConfig, FusionModel, FusionNetwork
@@ -101,12 +102,16 @@ def test_no_deformation_gives_exactly_no_weights(model, library):
         assert model.weights(still[:0], library.basis, kind).shape[0] == 0
 
 
-def test_expression_shapes_cannot_part_the_lips(model, library):
+def test_expression_shapes_cannot_part_the_lips_but_for_those_made_for_it(model, library):
     expression = model.blendshapes[model.speech_count :]
+    opening = opening_shapes(expression)
+    assert 3 <= len(opening) <= 6 and (opening == len(expression) - 2 - len(opening) + np.arange(len(opening))).all()
+    joined = np.delete(expression, opening, axis=0)
     upper, lower = load_head().lip_pairs.T
-    assert np.abs(expression[:, upper] - expression[:, lower]).max() < 1e-5
+    assert np.abs(joined[:, upper] - joined[:, lower]).max() < 1e-5
     for emotion in library.names:
-        made = deform(model.weights(library.trajectory(emotion, TIMES), library.basis, "expression"), expression)
+        weights = model.weights(library.trajectory(emotion, TIMES), library.basis, "expression")
+        made = deform(np.delete(weights, opening, axis=1), joined)
         assert np.abs(made[:, upper] - made[:, lower]).max() < 2e-5, emotion
 
 
@@ -127,12 +132,14 @@ def test_closed_lips_stay_closed_under_every_emotion(model, library):
         return np.linalg.norm(neutral + deltas[:, 0] - deltas[:, 1], axis=1) - np.linalg.norm(neutral)
 
     curves = speech_like(library, len(TIMES))
-    spoken = deform(model.weights(curves, library.basis, "speech"), model.blendshapes[:count, pair])
+    speaking = model.weights(curves, library.basis, "speech")
+    spoken = deform(speaking, model.blendshapes[:count, pair])
     threshold = 0.15 * np.percentile(gap(spoken), 95)
     closed = gap(spoken) < threshold
     assert closed.sum() > 20
     for emotion in library.names:
         weights = model.weights(library.trajectory(emotion, TIMES), library.basis, "expression")
+        weights += lip_layer(model.blendshapes[:count], speaking, model.blendshapes[count:], weights, 60.0)
         both = spoken + deform(weights, model.blendshapes[count:, pair])
         assert (gap(both)[closed] < threshold).mean() > 0.98, emotion
 
@@ -162,14 +169,16 @@ def test_lids_really_close_in_a_blink(model, library):
 
 
 def test_weights_lie_where_sliders_do_and_follow_intensity(model, library):
+    shapes = model.blendshapes[model.speech_count :]
     for emotion in library.names:
-        full = model.weights(library.trajectory(emotion, TIMES, 1.0), library.basis, "expression")
+        full = opening_only(shapes, model.weights(library.trajectory(emotion, TIMES, 1.0), library.basis, "expression"))
         half = model.weights(library.trajectory(emotion, TIMES, 0.5), library.basis, "expression")
         assert np.abs(full).max() < 1.05 and full.min() > -0.25, emotion
         strong = model.weights(library.trajectory(emotion, TIMES, 1.5), library.basis, "expression")
         assert np.abs(strong).max() < 1.6, emotion  # one and a half times an emotion may leave the sliders' range
         if emotion != "tired":  # whose lids are bounded
-            np.testing.assert_allclose(half, 0.5 * full, atol=1e-4)
+            whole = model.weights(library.trajectory(emotion, TIMES, 1.0), library.basis, "expression")
+            np.testing.assert_allclose(half, 0.5 * whole, atol=1e-4)
     assert np.abs(model.weights(speech_like(library), library.basis, "speech")).max() < 1.0
 
 

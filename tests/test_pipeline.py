@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from blendshape_talker import pipeline
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.expression.aperture import free_share
 from blendshape_talker.expression.cues import Cue, fade
 from blendshape_talker.expression.lids import lid_opening
 from blendshape_talker.face.flame import load_head
@@ -95,7 +97,8 @@ def test_cues_are_a_sum_of_parts_that_can_be_made_alone(talker, happy):
     mixed = talker.animate(DEMO, fps=60, cues=listed, blinks=False)
     np.testing.assert_array_equal(mixed.speech_weights, happy.speech_weights)
     total = sum(fade(cue, mixed.times)[:, None] * talker.cue_weights(cue, mixed.times) for cue in mixed.cues)
-    np.testing.assert_allclose(mixed.emotion_weights, total, atol=1e-5)
+    np.testing.assert_allclose(mixed.cue_weights, total, atol=1e-5)
+    np.testing.assert_allclose(mixed.emotion_weights, total + mixed.aperture_weights, atol=1e-5)
     later = talker.cue_weights(Cue(3.0, 4.0, "sad", 0.8), mixed.times[:60] + 3.0)
     np.testing.assert_allclose(later, talker.cue_weights(Cue(0.0, 9.0, "sad", 0.8), mixed.times[:60]), atol=1e-5)
     assert [cue.emotion for cue in happy.cues] == ["happy"] and happy.cues[0].end == pytest.approx(seconds, abs=0.02)
@@ -105,9 +108,26 @@ def test_one_cue_over_the_line_is_the_emotion(talker, happy):
     again = talker.animate(DEMO, fps=60, cues=[Cue(0.0, 3600.0, "happy")])
     np.testing.assert_array_equal(again.expression_weights, happy.expression_weights)
     slow = talker.animate(DEMO, "happy", fps=30)
-    np.testing.assert_allclose(slow.emotion_weights, happy.emotion_weights[::2][: len(slow.times)], atol=1e-5)
+    np.testing.assert_allclose(slow.cue_weights, happy.cue_weights[::2][: len(slow.times)], atol=1e-5)
     calm = talker.animate(DEMO, fps=30, cues=[], blinks=False)
     assert not calm.expression_weights.any() and calm.speech_weights.any()
+
+
+def test_a_silent_mouth_opens_and_speech_keeps_its_lips(talker, happy, tmp_path):
+    sf.write(tmp_path / "still.wav", np.random.default_rng(0).normal(0, 1e-4, 48000), 16000)
+    opened = pipeline.lip_gap_per_weight(happy.blendshapes)
+    basis = pipeline.lip_gap_per_weight(talker.library.basis)
+    for emotion in ("surprised", "afraid", "happy"):
+        still = talker.animate(tmp_path / "still.wav", emotion, fps=30, blinks=False)
+        wanted = talker.library.living(emotion, still.times) @ basis
+        assert not still.aperture_weights.any(), "nothing is said, nothing is taken back"
+        np.testing.assert_array_less(0.9 * wanted[45:60], (still.weights @ opened)[45:60], emotion)
+    speaking = talker.animate(DEMO, "surprised", fps=60)
+    said = speaking.speech_weights @ opened[: speaking.speech_count]
+    closed = said < 0.15 * np.percentile(said, 95)
+    still = free_share(speaking.blendshapes[: speaking.speech_count], speaking.speech_weights, 60.0) > 0
+    assert (closed & ~still).sum() > 10 and speaking.aperture_weights.any()
+    np.testing.assert_allclose((speaking.weights @ opened)[~still], said[~still], atol=1e-4)
 
 
 def test_an_emotion_and_cues_at_once_are_refused(talker):

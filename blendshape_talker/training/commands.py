@@ -329,6 +329,8 @@ def _add_train_fusion(networks) -> None:
     parser = networks.add_parser("fusion", help="train the deformation fusion module")
     _add_fusion_corpora(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for fusion.npz and its loss plot")
+    lips_help = "do not train: give DIR's fusion.npz its lip shapes anew, all else as it is"
+    parser.add_argument("--lips-of", metavar="DIR", help=lips_help)
     parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
     parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
     parser.set_defaults(run=_train_fusion)
@@ -336,13 +338,14 @@ def _add_train_fusion(networks) -> None:
 
 def _train_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
     from .fusion.settings import FusionTraining
-    from .fusion.train import train
+    from .fusion.train import extend, train
 
-    changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})
-    path = train(
-        arguments.speech, arguments.expressions, arguments.out, FusionTraining(**changes),
-        geometry=arguments.geometry, progress=progress,
-    )  # fmt: skip
+    corpora = arguments.speech, arguments.expressions
+    if arguments.lips_of:
+        path = extend(arguments.lips_of, *corpora, arguments.out, arguments.geometry, progress)
+    else:
+        changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})
+        path = train(*corpora, arguments.out, FusionTraining(**changes), arguments.geometry, progress)
     progress.close()
     print(path)
 

@@ -18,7 +18,7 @@ from ...files import whole_file
 from ...fusion import Domain, FusionModel
 from ...speech.audio import load_recording
 from ..corpus.expression_corpus import FPS
-from .contacts import contacts_kept, lip_gaps, percent
+from .contacts import contacts_kept, jumps, lip_gaps, openings_kept, percent
 from .data import LinearCorpus, LinearSequence, find_facs, load_expression_corpus, load_speech_corpus, thinned
 from .probes import told_by_probes
 from .settings import FusionTraining
@@ -54,6 +54,12 @@ def measure(
     for key, kept in contacts.items():
         shares = list(kept.values())
         columns[f"{key}_mean"], columns[f"{key}_worst"] = float(np.mean(shares)), float(np.min(shares))
+    laughs = [take.curves for take in expression.of_split("test") if take.label == "laugh"]
+    more = {"laugh": np.concatenate(laughs)} if laughs else {}
+    opening = openings_kept(system, library, more, expression.basis)
+    if opening:
+        columns["opening_mean"], columns["opening_worst"] = np.mean(list(opening.values())), min(opening.values())
+    columns["jump_worst"] = max(jumps(system, speech, takes, library, head).values())
 
     frames = thinned(np.concatenate([take.curves for take in takes]))
     lips = np.asarray(head.lips)
@@ -87,7 +93,7 @@ def measure(
         columns.update(_sliders(system.model, speech, library))
     if predictions:
         columns.update(_lip_vertex_errors(system, speech, takes, predictions, lips))
-    return Measured(columns, contacts["closures"])
+    return Measured(columns, contacts["closures"], contacts["teeth"], opening)
 
 
 def roughness(shapes: np.ndarray, faces: np.ndarray) -> float:
@@ -239,7 +245,10 @@ def evaluate(
         report(0.9 + 0.1 * number / len(systems), f"measuring {name}")
         results[name] = measure(system, speech, expression, library, head, facs.faces, predictions)
     if json_path:
-        content = {name: {**result.columns, "closures": result.closures} for name, result in results.items()}
+        content = {
+            name: {**result.columns, "closures": result.closures, "teeth": result.teeth, "opening": result.opening}
+            for name, result in results.items()
+        }
         with whole_file(json_path) as stream:
             stream.write(json.dumps(content, indent=1).encode())
     report(1.0, "measured")

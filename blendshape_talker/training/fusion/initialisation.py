@@ -63,16 +63,23 @@ def start_encoder(encoder: Encoder, domain: TrainingFrames, wanted: torch.Tensor
         i, j = orders[channel // 3]
         wave = torch.outer(cosines[i], cosines[j])
         kernel[channel, channel % 3] = wave / wave.norm()
-    patches = encoder.patches(domain.images).flatten(1).double()
-    frames = domain.frames.double()
+    encoder.shortcut.weight.copy_(linear_reading(encoder.patches(domain.images).flatten(1), domain.frames, wanted))
+    encoder.output.weight.zero_()
+
+
+def linear_reading(patches: torch.Tensor, frames: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """(S, M) best linear reading of the weights wanted (K, S) from the patches (K, M) of K basis shapes.
+
+    The error counts over frames (N, K), coefficients of the basis; a slight ridge picks the smallest reading.
+    """
+    patches, frames = patches.double(), frames.double()
     moment = frames.T @ frames / len(frames)
     values, vectors = torch.linalg.eigh(moment)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     seen = root @ patches
     gram = seen @ seen.T
     ridge = 1e-7 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    encoder.shortcut.weight.copy_((seen.T @ torch.linalg.solve(gram + ridge, root @ wanted.double())).T.float())
-    encoder.output.weight.zero_()
+    return (seen.T @ torch.linalg.solve(gram + ridge, root @ wanted.double())).T.float()
 
 
 def least_squares(targets: torch.Tensor, shapes: torch.Tensor, vertex_weights: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The columns of ``evaluate fusion`` and its tables as text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,9 @@ COLUMNS: dict[str, str] = {
     "bitten_worst": "/f v/ kept: lower against upper lip, worst emotion, %",
     "teeth_mean": "/f v/ kept: lower lip at the upper teeth, mean of the emotions, %",
     "teeth_worst": "/f v/ kept: lower lip at the upper teeth, worst emotion, %",
+    "opening_mean": "opening of the mouth in silence, of what emotions want, mean, %",
+    "opening_worst": "opening of the mouth in silence, worst emotion, %",
+    "jump_worst": "second difference of the gap, of that of speech alone, worst emotion",
     "upper_face_kept": "expression kept in the upper face, %",
     "corners_kept": "expression kept at the mouth corners, %",
     "speech_error": "reconstruction of speech, primary weights, lips, mm",
@@ -41,6 +44,7 @@ SHORT_COLUMNS: dict[str, tuple[str, int]] = {  # of the ablations' table: headin
     "closures_mean": ("closures", 1),
     "closures_worst": ("worst", 1),
     "teeth_mean": ("teeth", 1),
+    "opening_mean": ("opening", 1),
     "corners_kept": ("corners", 1),
     "speech_error": ("speech", 4),
     "noisy_error": ("noisy", 4),
@@ -56,10 +60,13 @@ SHORT_COLUMNS: dict[str, tuple[str, int]] = {  # of the ablations' table: headin
 
 @dataclass(frozen=True)
 class Measured:
-    """columns: the keys of COLUMNS (NaN where a column does not apply); closures: % kept per emotion."""
+    """columns: the keys of COLUMNS (NaN where a column does not apply); by emotion, %: closures kept, lower lip kept at
+    the teeth, opening kept in silence, where an emotion wants one."""
 
     columns: dict[str, float]
     closures: dict[str, float]
+    teeth: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, float] = field(default_factory=dict)
 
 
 def ablation_table(results: Mapping[str, Measured]) -> str:
@@ -85,9 +92,11 @@ def format_table(results: Mapping[str, Measured]) -> str:
     lines = [" " * width + "".join(f"{name:>{cell}}" for name in names)]
     for key, text in COLUMNS.items():
         lines.append(f"{text:<{width}}" + "".join(_cell(results[name].columns[key], cell) for name in names))
-    for emotion in next(iter(results.values())).closures:
-        text = f"closures kept, {emotion}, %"
-        lines.append(f"{text:<{width}}" + "".join(_cell(results[name].closures[emotion], cell) for name in names))
+    for attribute, title in (("closures", "closures"), ("teeth", "/f v/ at the teeth"), ("opening", "opening")):
+        for emotion in getattr(next(iter(results.values())), attribute):
+            figures = [getattr(results[name], attribute).get(emotion, float("nan")) for name in names]
+            text = f"{title} kept, {emotion}, %"
+            lines.append(f"{text:<{width}}" + "".join(_cell(figure, cell) for figure in figures))
     return "\n".join(lines)
 
 

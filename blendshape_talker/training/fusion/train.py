@@ -22,6 +22,7 @@ from ..plots import plot_history
 from .data import LinearCorpus, find_facs, load_expression_corpus, load_speech_corpus
 from .frames import FileOrderMap, TrainingFrames
 from .initialisation import facs_mirrors, initial_shapes, least_squares, start_encoder
+from .lip_shapes import add_lip_shapes, without_lip_shapes
 from .losses import FusionLoss
 from .principal_components import principal_components
 from .settings import FusionTraining
@@ -59,6 +60,34 @@ def train(
         stream.write(json.dumps(history, indent=1).encode())
     plot_history(history, target.with_name("fusion_loss.png"))
     return target
+
+
+def extend(
+    model_dir: str | Path,
+    speech_dir: str | Path,
+    expression_dir: str | Path,
+    out: str | Path,
+    geometry: str | Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Give the ``fusion.npz`` of ``model_dir`` its lip shapes (anew) and leave all that was trained as it is.
+
+    The same model and corpora give the same file. out: a folder, or the file's name.
+    """
+    facs, head, settings = find_facs(geometry, expression_dir, speech_dir), load_head(), FusionTraining()
+    speech, expression = load_speech_corpus(speech_dir, progress), load_expression_corpus(expression_dir, progress)
+    model = FusionModel.load(model_dir)
+    network, names = without_lip_shapes(model.network, model.names)
+    modes = principal_components(speech.frames("train")[0], speech.basis, network.config.speech_count)
+    structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
+    frames = TrainingFrames.build(expression.basis, expression.frames("train"), head.geometry_map)
+    network, more = add_lip_shapes(network, frames, structure, facs, head, settings.headroom)
+    target = Path(out)
+    target = target if target.suffix == ".npz" else target / FILE_NAME
+    target.parent.mkdir(parents=True, exist_ok=True)
+    used = asdict(settings)
+    used.pop("network")
+    return FusionModel(network, (*names, *more), head.geometry_map).save(target, training=used)
 
 
 def fit(
@@ -99,7 +128,8 @@ def fit(
             blendshapes[count:], pairings[1].partner, expression, facs, structure.expression, "expression", head
         ),
     ]
-    return FusionModel(network, tuple(names), image_map), history
+    network, more = add_lip_shapes(network, domains["expression"], structure, facs, head, settings.headroom)
+    return FusionModel(network, (*names, *more), image_map), history
 
 
 class _Trainer:

@@ -9,8 +9,9 @@ import torch
 
 from blendshape_talker import checkpoint
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.expression.aperture import opening_shapes
 from blendshape_talker.expression.library import ExpressionLibrary
-from blendshape_talker.face.flame import load_head
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
 from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training.corpus.expression_corpus import ExpressionTake, write_curves, write_florence4d
 from blendshape_talker.training.corpus.faceformer import write_faceformer
@@ -19,11 +20,12 @@ from blendshape_talker.training.fusion import evaluate as evaluate_fusion
 from blendshape_talker.training.fusion.contacts import contacts_kept, lip_gaps, off_the_teeth
 from blendshape_talker.training.fusion.data import load_expression_corpus, load_speech_corpus
 from blendshape_talker.training.fusion.evaluate import measure
+from blendshape_talker.training.fusion.lip_shapes import OPENING, TOGETHER, without_lip_shapes
 from blendshape_talker.training.fusion.settings import FusionTraining
 from blendshape_talker.training.fusion.sizes import size_table
 from blendshape_talker.training.fusion.systems import DirectAddition, Fused
 from blendshape_talker.training.fusion.tables import COLUMNS, SHORT_COLUMNS, ablation_table, format_table
-from blendshape_talker.training.fusion.train import fit, train
+from blendshape_talker.training.fusion.train import extend, fit, train
 from blendshape_talker.training.geometry.facs import KIND as GEOMETRY_KIND
 from blendshape_talker.training.geometry.facs import Facs
 
@@ -88,7 +90,8 @@ def test_training_writes_a_model_that_loads_and_is_the_same_for_the_same_seed(tr
     path = train(*corpora, tmp_path / "out", SETTINGS, progress=lambda fraction, message: seen.append(message))
     assert path == tmp_path / "out/fusion.npz" and any("training fusion" in message for message in seen)
     model = FusionModel.load(path.parent)
-    assert len(model.names) == len(set(model.names)) == len(model.blendshapes) <= 10
+    assert len(model.names) == len(set(model.names)) == len(model.blendshapes) <= 10 + len(OPENING) + len(TOGETHER)
+    assert model.names[-len(TOGETHER) :] == TOGETHER
     np.testing.assert_allclose(model.blendshapes, trained[0].blendshapes, atol=2e-6)
     assert model.names == trained[0].names
     history = json.loads((path.parent / "fusion_history.json").read_text())
@@ -108,7 +111,10 @@ def test_trained_model_rebuilds_speech_and_keeps_the_structure(trained, corpora)
     assert np.linalg.norm(made - wanted, axis=-1).mean() < 0.1 * np.linalg.norm(wanted, axis=-1).mean()
     upper, lower = head.lip_pairs.T
     expression = model.blendshapes[model.speech_count :]
-    assert np.abs(expression[:, upper] - expression[:, lower]).max() < 1e-5
+    opening = opening_shapes(expression)
+    assert len(opening) == len(OPENING)
+    joined = np.delete(expression, opening, axis=0)
+    assert np.abs(joined[:, upper] - joined[:, lower]).max() < 1e-5
     assert np.abs(model.blendshapes[: model.speech_count, head.forehead]).max() < 2e-5
 
 
@@ -119,10 +125,35 @@ def test_training_betters_what_it_starts_from(trained, corpora, facs):
     frames = expression.of_split("train")[1].curves
     wanted = np.tensordot(frames, expression.basis, 1)
     errors = []
-    for model in (start, trained[0]):
+    for whole in (start, trained[0]):
+        # the lip shapes are not trained
+        model = FusionModel(*without_lip_shapes(whole.network, whole.names), load_head().geometry_map)
         made = np.tensordot(model.all_weights(frames, expression.basis, "expression"), model.blendshapes, 1)
         errors.append(np.square(made - wanted).mean())
     assert errors[1] < 0.95 * errors[0]
+
+
+def test_lip_shapes_made_anew_are_the_same_and_leave_the_rest(trained, corpora, tmp_path):
+    (tmp_path / "first").mkdir()
+    trained[0].save(tmp_path / "first" / "fusion.npz")
+    path = extend(tmp_path / "first", *corpora, tmp_path / "again")
+    first, again = FusionModel.load(tmp_path / "first"), FusionModel.load(path.parent)
+    assert again.names == first.names
+    np.testing.assert_allclose(again.blendshapes, first.blendshapes, atol=2e-6)
+    plain = FusionModel(*without_lip_shapes(first.network, first.names), first.geometry_map)
+    assert len(plain.names) == len(first.names) - len(OPENING) - len(TOGETHER)
+    speech, expression = load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1])
+    for kind, corpus in (("speech", speech), ("expression", expression)):
+        frames = corpus.of_split("test")[0].curves
+        weights = again.all_weights(frames, corpus.basis, kind)
+        np.testing.assert_allclose(
+            weights[:, : len(plain.names)], plain.all_weights(frames, corpus.basis, kind), atol=1e-3
+        )
+    assert not again.all_weights(speech.of_split("test")[0].curves, speech.basis, "speech")[:, len(plain.names) :].any()
+    frames = np.concatenate([take.curves for take in expression.of_split("train") if take.label == "surprised"])
+    opened, wanted = again.blendshapes[again.speech_count :], expression.basis
+    gap = again.weights(frames, wanted, "expression") @ (opened[:, UPPER_LIP, 1] - opened[:, LOWER_LIP, 1])
+    np.testing.assert_allclose(gap, frames @ (wanted[:, UPPER_LIP, 1] - wanted[:, LOWER_LIP, 1]), atol=0.001)
 
 
 def test_real_vertex_sequences_train_too(corpora, facs, tmp_path):
