@@ -91,7 +91,8 @@ class Animation:
     @property
     def cue_weights(self) -> np.ndarray:
         """(T, K_E) the faded sum of the cues alone: emotion_weights - aperture_weights."""
-        return self.emotion_weights - self.aperture_weights
+        alone: np.ndarray = self.emotion_weights - self.aperture_weights
+        return alone
 
     @property
     def frame_count(self) -> int:

@@ -14,7 +14,7 @@ as a gap below that of rest.
 import numpy as np
 
 from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
-from .library import smooth_step
+from .motion import smooth_step
 
 LIP_SHAPES = 2  # the last of the expression set: both lips up, both lips forward
 _PARTING = 5e-5  # m at weight 1 from which on a shape moves lips against each other; rounding of the others: 4e-6
