@@ -29,7 +29,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import hostile_files  # noqa: E402
 
+from blendshape_talker import pipeline  # noqa: E402
 from blendshape_talker.errors import TalkerError  # noqa: E402
+from blendshape_talker.expression import cues  # noqa: E402
 from blendshape_talker.face import fit, flame, flame_model, meshes, safe_pickle  # noqa: E402
 from blendshape_talker.speech import audio  # noqa: E402
 
@@ -119,6 +121,11 @@ def sound_cases() -> list[Case]:
                 rows = [" ".join(map(str, row)) for row in vertices] + [f"3 {a} {b} {c}" for a, b, c in corners]
                 body = "\n".join(rows).encode() + b"\n"
             cases.append(Case(f"{count} vertices {encoding}", "ply", hostile_files.ply(header, body, encoding)))
+    table = "start,end,emotion,intensity,blend_in,blend_out\n0,2.5,happy,0.8,0.2,0.3\n2.5,4,sad,,,\n"
+    cases.append(Case("cues", "csv", table.encode()))
+    spoken = "1\n00:00:00,500 --> 00:00:02,000\n[angry 0.7] Why?\n\n2\n00:00:02,000 --> 00:00:04,000\n(sad) Oh.\n"
+    cases.append(Case("transcript", "srt", spoken.encode()))
+    cases.append(Case("transcript", "vtt", b"WEBVTT\n\n" + spoken.replace(",", ".").encode()))
     tone = (0.3 * np.sin(np.arange(8000) * 0.2)).astype(np.float32)
     for suffix, rate, channels, subtype in (
         *(
@@ -201,6 +208,7 @@ def readers(suffix: str) -> list[Callable[[Path], Any]]:
         "npz": [flame_model.load_flame_model, mesh],
         "obj": [mesh],
         "ply": [mesh],
+        **{table: [lambda path: cues.read_cues(path, pipeline.emotions())] for table in ("csv", "srt", "vtt")},
     }.get(suffix, [audio.load_recording])
 
 

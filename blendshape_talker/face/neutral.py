@@ -18,7 +18,7 @@ from .flame import VERTEX_COUNT, load_head
 KIND = "neutral face"
 FILE_NAME = "neutral.npz"
 LARGEST = 1.5
-NOTICEABLE = 0.35  # of a direction's full movement; none of 200 people drawn from ICT-FaceKit's reaches it
+NOTICEABLE = 0.35  # of a direction's full movement: `corpus neutral` counts what it lets through
 PRIOR = 0.4  # standard deviation of an amount
 _SWEEPS = 60
 _COUNTED = 0.15  # amounts below are a face's own, and stay

@@ -165,7 +165,10 @@ def _neutral(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..expression.library import ExpressionLibrary
     from .geometry import neutral
 
-    print(neutral.make_neutral_model(arguments.geometry, ExpressionLibrary.load().directions, arguments.out))
+    library = ExpressionLibrary.load()
+    print(neutral.make_neutral_model(arguments.geometry, library.directions, arguments.out))
+    apexes = [emotion.apex for name, emotion in library.emotions.items() if name != "neutral"]
+    print("the bundled model:", neutral.measure(arguments.geometry, library.basis, apexes))
 
 
 def _expressions(arguments: argparse.Namespace, progress: Progress) -> None:

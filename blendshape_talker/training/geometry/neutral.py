@@ -1,18 +1,21 @@
 """The maps that tell people from expressions: what :mod:`blendshape_talker.face.neutral` looks at a mesh with."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ... import checkpoint
 from ...errors import TalkerError
+from ...face.fit import fit_to_canonical
 from ...face.flame import load_head
-from ...face.neutral import KIND
+from ...face.neutral import KIND, expression_of, expression_warning
 from .facs import load_facs
 
 _VERTICES = 600
 _NOISE = 0.0015  # metres: what neither ICT-FaceKit's identities nor the directions say of a face
+_PEOPLE, _PEOPLE_AN_EMOTION = 100, 10
 _SIMILARITY = 0.03  # metres: what the alignment may be off
 
 
@@ -48,3 +51,23 @@ def make_neutral_model(
         "normal": (weights @ shapes.T).astype(np.float32),
     }
     return checkpoint.save(out, KIND, {"directions": list(directions)}, arrays)
+
+
+def measure(geometry: str | os.PathLike[str], basis: np.ndarray, apexes: Sequence[np.ndarray]) -> str:
+    """How the bundled model judges people drawn from the identities of ``geometry``, in one line.
+
+    basis (K, 5023, 3) m and apexes (K,): directions and emotions at intensity 1, the neutral one left out.
+    """
+    identities, neutral = load_facs(geometry).identities, load_head().vertices.astype(float)
+
+    def noticed(seed: int, moved: np.ndarray | float) -> bool:
+        person = neutral + np.tensordot(np.random.default_rng(seed).normal(size=len(identities)), identities, 1) + moved
+        return expression_warning(expression_of(person, fit_to_canonical(person))) is not None
+
+    alarms = sum(noticed(seed, 0.0) for seed in range(_PEOPLE))
+    lines = [f"{alarms} of {_PEOPLE} neutral people taken for expressive"]
+    for intensity in (1.0, 0.5):
+        moves = [intensity * np.tensordot(apex, basis, 1) for apex in apexes]
+        hits = sum(noticed(_PEOPLE + seed, move) for move in moves for seed in range(_PEOPLE_AN_EMOTION))
+        lines.append(f"{hits} of {_PEOPLE_AN_EMOTION * len(moves)} with an emotion at intensity {intensity:g} noticed")
+    return "; ".join(lines)
