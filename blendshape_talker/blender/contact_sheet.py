@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
+from ..expression.aperture import opening_only
 from ..face import meshes
 from ..files import check_input, unfinished
 from . import animation, scene_io
@@ -102,7 +103,8 @@ def emotion_sections(talker: pipeline.Talker) -> list[Section]:
     """The bundled emotions at intensity 1 as a bake shows them with nothing said: through the fusion module."""
     library, fusion = talker.library, talker.fusion_model
     apexes = np.stack([emotion.apex for emotion in library.emotions.values()])
-    expression = fusion.weights(apexes, library.basis, "expression")
+    shapes = fusion.blendshapes[fusion.speech_count :]
+    expression = opening_only(shapes, fusion.weights(apexes, library.basis, "expression"))
     silence = np.zeros((len(expression), fusion.speech_count), np.float32)
     return [Section("emotions", library.names, np.concatenate([silence, expression], axis=1))]
 
