@@ -67,15 +67,18 @@ def make_request(
 
     ``replace`` allows what :func:`animation.hand_made_animation` names: edited keys of this line stop playing.
     """
-    problem = animation.target_problem(target) or checks.frames_problem(start_frame, start_frame)
-    if problem:
-        raise TalkerError(problem)
-    line = animation.find_line(target, performance.audio, start_frame)
-    problem = checks.line_problem(line) if line else None
+    problem = animation.target_problem(target)
     if problem:
         raise TalkerError(problem)
     if not os.path.isfile(performance.audio):
         raise TalkerError(f"{performance.audio or 'no recording chosen'}: file not found; choose a recording")
+    frames = max(1, round(recording_seconds(performance.audio) * frame_rate_of(scene)))
+    line = animation.find_line(target, performance.audio, start_frame)
+    problem = checks.frames_problem(start_frame, start_frame + frames - 1) or (
+        checks.line_problem(line) if line else None
+    )
+    if problem:
+        raise TalkerError(problem)
     hand_made = animation.hand_made_animation(target, performance.audio, start_frame)
     if hand_made and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")

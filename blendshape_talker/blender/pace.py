@@ -56,14 +56,14 @@ def rising(progress: Progress) -> Progress:
 
 @contextmanager
 def by_the_clock(progress: Progress, start: float, end: float, seconds: float, message: str) -> Iterator[None]:
-    """Report from ``start`` toward ``end`` while the block runs: two thirds of the way after ``seconds``, all of it
+    """Report from ``start`` toward ``end`` while the block runs: two fifths of the way after ``seconds``, all of it
     never. What the block itself reports may lie further on, see :func:`rising`."""
     over, began = threading.Event(), time.perf_counter()
 
     def tick() -> None:
         while not over.wait(_TICK_SECONDS):
             part = (time.perf_counter() - began) / max(seconds, 1e-3)
-            progress(start + (end - start) * part / (0.5 + part), message)
+            progress(start + (end - start) * part / (1.5 + part), message)
 
     progress(start, message)
     thread = threading.Thread(target=tick, name="blendshape-talker-clock", daemon=True)

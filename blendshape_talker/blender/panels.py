@@ -11,7 +11,7 @@ from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
-from .properties import preferences, shown_line
+from .properties import TalkerSettings, preferences, shown_line
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
 
@@ -91,15 +91,27 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
             row.operator(CancelBake.bl_idname, text="", icon="X")
             layout.label(text="Esc stops it", icon="INFO")
             return
+        problem = bake_problem(context)
+        label, plan = ("Bake", "") if problem else bake_plan(settings)
         row = layout.row()
         row.scale_y = 1.4
-        row.operator(Bake.bl_idname, icon="PLAY")
-        problem = bake_problem(context)
-        plan = "" if problem else animation.plan(settings.target, absolute_path(settings.audio), settings.start_frame)
+        row.operator(Bake.bl_idname, text=label, icon="PLAY")
         if problem or plan:
             explain(layout, context, problem or plan)
         if animation.is_baked(settings.target):
             _draw_result(layout, context)
+
+
+def bake_plan(settings: TalkerSettings) -> tuple[str, str]:
+    """What the Bake button would do to the lines that are there: its label, and a word where that may surprise."""
+    audio = absolute_path(settings.audio)
+    line = animation.find_line(settings.target, audio, settings.start_frame)
+    if line is None:
+        plan = animation.plan(settings.target, audio, settings.start_frame)
+        return ("Bake Another Line", plan if " while " in plan else "") if plan else ("Bake", "")
+    if line.record.get("recording") == audio:
+        return "Bake Again", ""
+    return "Bake", f"takes the place of {line.name}; choose another start frame to keep both"
 
 
 def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

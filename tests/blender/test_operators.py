@@ -184,6 +184,18 @@ def test_the_next_line_starts_after_the_last_and_each_can_be_shown(ready, record
         bpy.ops.blendshape_talker.show_line(line="gone")
 
 
+def test_the_button_says_what_a_bake_would_do(ready, recording, tmp_path):
+    assert panels.bake_plan(ready) == ("Bake", "")
+    bpy.ops.blendshape_talker.bake()
+    assert panels.bake_plan(ready) == ("Bake Again", "")
+    ready.audio = str(shutil.copy(recording, tmp_path / "second.wav"))
+    assert panels.bake_plan(ready)[0] == "Bake" and "place of tone" in panels.bake_plan(ready)[1]
+    ready.start_frame = 10
+    assert panels.bake_plan(ready)[0] == "Bake Another Line" and "tone still speaks" in panels.bake_plan(ready)[1]
+    bpy.ops.blendshape_talker.new_line()
+    assert panels.bake_plan(ready) == ("Bake Another Line", "")
+
+
 def test_a_recording_is_chosen_or_refused_in_one_line(registered, recording, tmp_path):
     assert bpy.ops.blendshape_talker.open_recording(filepath=str(recording)) == {"FINISHED"}
     assert registered.audio == str(recording)

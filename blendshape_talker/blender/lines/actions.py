@@ -8,6 +8,7 @@ import numpy as np
 
 # Blender 4.2 as a module crashes at exit once a property had a Python callback; without a screen nobody misses them.
 PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
+_BEZIER = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["BEZIER"].value
 FRAME_LIMIT = 1048574  # Blender evaluates no frame beyond (MAXFRAME in its DNA)
 
 
@@ -103,36 +104,54 @@ def sample(action: bpy.types.Action, paths: Iterable[str], frames: np.ndarray) -
     return np.stack(columns, axis=1) if columns else np.zeros((len(frames), 0))
 
 
-def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None = None) -> None:
-    """Multiply the values of all keys and their handles; keys beyond ``keep_above`` before it stay as they are."""
+def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None = None) -> tuple[str, str]:
+    """Multiply the values of all keys and their handles; keys beyond ``keep_above`` before it stay as they are.
+
+    Returns the action's :func:`checksum` before and after, which costs little here: a slider calls this while it moves.
+    """
+    sums = [0, 0, 0]  # values before and after; all else
     for curve in curves_of(action):
         keys = curve.keyframe_points
-        points = _keys(keys, "co")
-        left, right = _keys(keys, "handle_left"), _keys(keys, "handle_right")
+        points, kinds = _keys(keys, "co"), _kinds(keys)
         factor = np.full(len(points), ratio)
         if keep_above is not None:
             factor[np.abs(points[:, 1]) > keep_above] = 1.0
-        for name, array in (("co", points), ("handle_left", left), ("handle_right", right)):
+        sums[0] = _values_sum(sums[0], curve, points)
+        sums[2] = _rest_sum(sums[2], curve, kinds)
+        bent = (kinds == _BEZIER).any()
+        for name in ("co", "handle_left", "handle_right") if bent else ("co",):  # straight keys need no handles
+            array = points if name == "co" else _keys(keys, name)
             array[:, 1] *= factor
             keys.foreach_set(name, array.ravel())
-        curve.update()
+        sums[1] = _values_sum(sums[1], curve, points)
+        if bent:
+            curve.update()
+    return f"{sums[0]:08x}{sums[2]:08x}", f"{sums[1]:08x}{sums[2]:08x}"
 
 
 def checksum(action: bpy.types.Action) -> str:
-    """A checksum of keys, handles that count, modifiers and muted curves: it changes with any hand's edit."""
-    total = 0
-    bezier = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["BEZIER"].value
+    """A checksum of keys, modifiers and muted curves: it changes with any hand's edit of what plays as baked."""
+    sums = [0, 0]
     for curve in curves_of(action):
         keys = curve.keyframe_points
-        kinds = np.empty(len(keys), np.int32)
-        keys.foreach_get("interpolation", kinds)
-        parts = [curve.data_path.encode(), _keys(keys, "co").tobytes(), kinds.tobytes()]
-        if (kinds == bezier).any():
-            parts += [_keys(keys, "handle_left").tobytes(), _keys(keys, "handle_right").tobytes()]
-        parts.append(f"{curve.mute} {[(modifier.type, modifier.mute) for modifier in curve.modifiers]}".encode())
-        for part in parts:
-            total = zlib.crc32(part, total)
-    return f"{total:08x}"
+        sums[0] = _values_sum(sums[0], curve, _keys(keys, "co"))
+        sums[1] = _rest_sum(sums[1], curve, _kinds(keys))
+    return f"{sums[0]:08x}{sums[1]:08x}"
+
+
+def _values_sum(total: int, curve: bpy.types.FCurve, points: np.ndarray) -> int:
+    return zlib.crc32(points.tobytes(), zlib.crc32(curve.data_path.encode(), total))
+
+
+def _rest_sum(total: int, curve: bpy.types.FCurve, kinds: np.ndarray) -> int:
+    modifiers = [(modifier.type, modifier.mute) for modifier in curve.modifiers]
+    return zlib.crc32(f"{curve.mute} {curve.extrapolation} {modifiers}".encode(), zlib.crc32(kinds.tobytes(), total))
+
+
+def _kinds(keys) -> np.ndarray:
+    kinds = np.empty(len(keys), np.int32)
+    keys.foreach_get("interpolation", kinds)
+    return kinds
 
 
 def _bags(action: bpy.types.Action) -> list:

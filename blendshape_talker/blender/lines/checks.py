@@ -52,7 +52,9 @@ def line_problem(line: Line) -> str | None:
     """Why ``line`` cannot be baked again; None when it can."""
     for strips in line.strips.values():
         for track, _ in strips:
-            if getattr(track, "lock", False):
+            if isinstance(track, bpy.types.NlaStrip):
+                return f"strips of {line.name} lie in a meta strip; ungroup it in the NLA editor to bake it again"
+            if track.lock:
                 return f"track {track.name} is locked; unlock it in the NLA editor to bake {line.name} again"
             if in_library(track):
                 return f"{line.name} belongs to the library file; choose another start frame, or bake it there"

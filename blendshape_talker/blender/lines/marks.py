@@ -115,14 +115,21 @@ def key_names(keys: bpy.types.Key | None) -> dict[str, str]:
 
 
 def own_strips(keys: bpy.types.Key | None) -> Iterator[tuple[bpy.types.NlaTrack, bpy.types.NlaStrip, dict[str, Any]]]:
-    """Every (track, strip, mark of its Action) of ours on ``keys``, from the lowest track up."""
-    if keys is None or keys.animation_data is None:
-        return
-    for track in keys.animation_data.nla_tracks:
-        for strip in track.strips:
+    """Every (track, strip, mark of its Action) of ours on ``keys``, from the lowest track up.
+
+    In place of the track stands the meta strip for those that someone grouped.
+    """
+
+    def inside(holder: Any) -> Iterator[tuple[Any, bpy.types.NlaStrip, dict[str, Any]]]:
+        for strip in holder.strips:
+            if strip.type == "META":
+                yield from inside(strip)
             mark = read_action(strip.action)
             if mark is not None:
-                yield track, strip, mark
+                yield holder, strip, mark
+
+    for track in keys.animation_data.nla_tracks if keys is not None and keys.animation_data else ():
+        yield from inside(track)
 
 
 def lines_of(keys: bpy.types.Key | None) -> list[Line]:

@@ -36,7 +36,7 @@ def lay_sound(
     if former:
         _leave(scene, former, uid, path, frame)
     ours = sound_of(scene, uid)
-    if ours is not None and len(_living(_owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
+    if ours is not None and len(_living(scene, _owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
         _own(ours, [owner for owner in _owners(ours) if owner != uid])  # its copy still speaks to it
         ours = None
     if ours is not None and _same_file(ours, path):
@@ -59,8 +59,8 @@ def lay_sound(
 
 def remove_sound(scene: bpy.types.Scene, uid: str) -> None:
     """Take the sound of line ``uid`` away, unless another line shares it."""
-    for strip in [strip for strip in _strips(scene) if uid in _owners(strip)] if scene.sequence_editor else []:
-        others = _living([owner for owner in _owners(strip) if owner != uid])
+    for strip in [strip for strip in _all(scene) if uid in _owners(strip)]:
+        others = _living(scene, [owner for owner in _owners(strip) if owner != uid])
         if others:
             _own(strip, others)
         else:
@@ -69,9 +69,7 @@ def remove_sound(scene: bpy.types.Scene, uid: str) -> None:
 
 def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
     """Let line ``uid`` have the sound strip that version 0.1.0 laid at ``frame``: it was marked as ours, not whose."""
-    if scene.sequence_editor is None:
-        return
-    for strip in _strips(scene):
+    for strip in _all(scene):
         value = strip.get(MARK)
         if isinstance(value, bool | int) and value and round(strip.frame_start) == frame:
             _own(strip, [uid])
@@ -80,14 +78,14 @@ def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
 
 def sound_of(scene: bpy.types.Scene, uid: str):
     """The sound strip of line ``uid``, None without."""
-    strips = _strips(scene) if scene.sequence_editor else ()
-    return next((strip for strip in strips if uid in _owners(strip)), None)
+    return next((strip for strip in _all(scene) if uid in _owners(strip)), None)
 
 
 def remove_strip(scene: bpy.types.Scene, strip) -> None:
     """Remove a sound strip, and its sound where nothing else uses it."""
     sound = getattr(strip, "sound", None)
-    _strips(scene).remove(strip)
+    groups = [item for item in _all(scene) if item.type == "META" and strip in list(_inside(item))]
+    (_inside(groups[0]) if groups else _strips(scene)).remove(strip)
     if sound is not None and sound.users == 0:
         bpy.data.sounds.remove(sound)
 
@@ -121,6 +119,18 @@ def _strips(scene: bpy.types.Scene):
     return editor.strips if hasattr(editor, "strips") else editor.sequences  # 4.4 renamed it
 
 
+def _all(scene: bpy.types.Scene) -> list:
+    """Every strip, those in meta strips too."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def _inside(group):
+    return group.strips if hasattr(group, "strips") else group.sequences
+
+
 def _owners(strip) -> list[str]:
     mark = read_mark(strip)
     owners = mark.get("lines") if mark else None
@@ -134,13 +144,17 @@ def _own(strip, owners: list[str]) -> None:
 def _leave(scene: bpy.types.Scene, former: str, uid: str, path: str | os.PathLike[str], frame: int) -> None:
     """A copy got an identity of its own: it shares the strip on while it says the same at the same frame."""
     strip = sound_of(scene, former)
-    if strip is not None and _same_file(strip, path) and round(strip.frame_start) == frame:
-        _own(strip, [*_owners(strip), uid])
+    if strip is None:
+        return
+    others = _living(scene, _owners(strip))
+    if not others or (_same_file(strip, path) and round(strip.frame_start) == frame):
+        _own(strip, [*others, uid])
 
 
-def _living(owners: list[str]) -> list[str]:
-    """Those of ``owners`` that some head still carries."""
-    alive = {line.uid for keys in bpy.data.shape_keys for line in lines_of(keys)}
+def _living(scene: bpy.types.Scene, owners: list[str]) -> list[str]:
+    """Those of ``owners`` that a head of ``scene`` still carries."""
+    heads = {item.data for item in scene.objects if item.type == "MESH"}
+    alive = {line.uid for mesh in heads for line in lines_of(mesh.shape_keys)}
     return [owner for owner in owners if owner in alive]
 
 

@@ -53,13 +53,12 @@ def set_strength(target: bpy.types.Object, line: Line, layer: str, value: float)
 def scale_action(action: bpy.types.Action, value: float) -> None:
     """Scale the keys of ``action`` from its present factor to ``value``; whether hands edited it stays known."""
     mark, old = read_action(action), _factor(action)
-    untouched = mark is not None and actions.checksum(action) == mark.get("checksum")
     # a key set while the layer slept at 0 is meant as it stands
     keep_above = 2 * SLIDER_LIMIT * _FLOOR if old < _FLOOR else None
-    actions.scale_keys(action, max(value, _FLOOR) / max(old, _FLOOR), keep_above)
+    before, after = actions.scale_keys(action, max(value, _FLOOR) / max(old, _FLOOR), keep_above)
     action[STRENGTH] = value
-    if untouched:
-        write_mark(action, {**mark, "checksum": actions.checksum(action)})
+    if mark is not None and before == mark.get("checksum"):
+        write_mark(action, {**mark, "checksum": after})
     action.update_tag()
 
 

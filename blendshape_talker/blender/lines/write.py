@@ -99,7 +99,7 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
         mark = {**take.about, "line": uid, "layer": layer, "start": take.start_frame, "first": first}
         mark |= {"count": len(weights), "shapes": blendshapes, "keys": names, "checksum": actions.checksum(action)}
         write_mark(action, mark)
-        if layer != "blinks" and factor is not None:
+        if layer != "blinks" and factor not in (None, 1.0):
             strength.scale_action(action, factor)
         old = line.strips.get(layer, []) if line else []
         if old:

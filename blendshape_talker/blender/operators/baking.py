@@ -145,8 +145,9 @@ class Bake(bpy.types.Operator):
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.blendshape_talker.running = False
         redraw(context)
-        # panels that changed their height find their places only in a later redraw
-        bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=0.3)
+        # panels that changed their height find their places only in a later redraw, on a slow machine a much later one
+        for seconds in (0.3, 1.0, 3.0):
+            bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=seconds)
 
 
 class BakeReplacing(bpy.types.Operator):

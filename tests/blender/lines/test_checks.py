@@ -180,3 +180,38 @@ def test_a_head_without_any_mark_keeps_all_that_is_there(scene, spoken, make_tak
     scene.frame_set(20)
     assert target.data.shape_keys.key_blocks["S shape 0"].value == pytest.approx(take.weights[19, 0], abs=1e-5)
     assert np.abs(values_at(scene, target, again.names, 20)).max() < 1e-6
+
+
+def test_strips_that_someone_grouped_are_still_the_line_s(spoken, make_take, tmp_path):
+    """Meta strips are made by an operator that wants an NLA editor: the factory's windows have areas for one."""
+    path = str(tmp_path / "grouped.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_factory_settings(use_empty=False)
+    with bpy.data.libraries.load(path) as (_, wanted):
+        wanted.objects = ["Head"]
+    (target,) = wanted.objects
+    scene = bpy.context.scene
+    scene.collection.objects.link(target)
+    windows = bpy.context.window_manager.windows
+    if not windows:
+        pytest.skip("this Blender has no window in the background")
+    area = next(item for item in windows[0].screen.areas if item.type == "VIEW_3D")
+    area.type = "NLA_EDITOR"
+    area.spaces.active.dopesheet.show_only_selected = False
+    data = target.data.shape_keys.animation_data
+    for track in data.nla_tracks:
+        for strip in track.strips:
+            strip.select = track.name == "Expression"
+    bpy.context.view_layer.update()
+    region = next(item for item in area.regions if item.type == "WINDOW")
+    with bpy.context.temp_override(window=windows[0], area=area, region=region):
+        bpy.ops.nla.meta_add()
+    assert data.nla_tracks["Expression"].strips[0].type == "META"
+    (line,) = animation.lines(target)
+    assert line.frames == (1, 48) and "expression" in line.strips
+    animation.set_expression_strength(target, 0.5)
+    assert animation.expression_strength(target) == 0.5
+    with pytest.raises(TalkerError, match="meta strip"):
+        animation.write_take(target, make_take(seed=2, about={"recording": "/a.wav"}))
+    take = make_take(blinks=True, about={"recording": "/a.wav", "name": "a", "fps": 24.0})
+    assert played(scene, target, take, expression=0.5) < 1e-5

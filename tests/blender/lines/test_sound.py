@@ -150,3 +150,29 @@ def test_a_mark_is_read_back(scene, make_head, saying, tmp_path):
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
     strip = sound.sound_of(bpy.context.scene, written.uid)
     assert strip.name == "a" and marks.read_mark(strip)["lines"] == [written.uid]
+
+
+def test_a_strip_in_a_group_is_found(scene, make_head, saying):
+    target = make_head()
+    written = bake(scene, target, saying())
+    strip = strips(scene)["a"]
+    group = (
+        scene.sequence_editor.strips if hasattr(scene.sequence_editor, "strips") else scene.sequence_editor.sequences
+    ).new_meta("group", 5, 1)
+    strip.move_to_meta(group)
+    bake(scene, target, saying(seed=3))
+    assert sound.sound_of(scene, written.uid) is not None and list(strips(scene)) == ["group"]
+    sound.remove_sound(scene, written.uid)
+    assert not bpy.data.sounds and list(strips(scene)) == ["group"]
+
+
+def test_a_deleted_head_holds_no_sound_back(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    bpy.context.view_layer.objects.active = target
+    target.select_set(True)
+    bpy.ops.object.duplicate()
+    copy = bpy.context.view_layer.objects.active
+    bpy.data.objects.remove(target)
+    bake(scene, copy, saying(1))
+    assert [name[0] for name in strips(scene)] == ["b"] and len(bpy.data.sounds) == 1

@@ -1,0 +1,51 @@
+"""Names of shape keys: short, unambiguous, sides in sight."""
+
+import pytest
+
+from blendshape_talker import checkpoint
+from blendshape_talker.blender.lines.names import LONGEST, short_name, short_names
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    """Names of the bundled blendshapes."""
+    config, _ = checkpoint.load(checkpoint.ASSETS / "fusion.npz", "fusion network")
+    return config["names"]
+
+
+def test_the_bundled_names_fit_the_list_and_differ(bundled):
+    short = short_names(bundled)
+    assert len(set(short)) == len(bundled) > 30
+    assert max(map(len, short)) <= LONGEST
+    assert {name[:2] for name in short} == {"S ", "E "}
+    for name, brief in zip(bundled, short, strict=True):
+        assert brief[0] == name[0].upper()
+        sides = [side for side in ("left", "right") if side in name.split()]
+        # where two movements go to two sides the second may be cut off, the first stands
+        assert not sides or brief.split()[-1] in "LR" or any(f" {side[0].upper()}" in brief for side in sides)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("speech jaw open", "S jaw open"),
+        ("expression mouth smile left", "E smile L"),
+        ("speech lips pucker left + lips press left", "S pucker+press L"),
+        ("expression mouth sideways right + nose sneer left", "E side R+sneer L"),
+        ("speech jaw open + mouth stretch + lips funnel", "S jaw+stretch+funnel"),
+        ("expression brow outer up right", "E brow outer up R"),
+        ("expression upper lip up", "E upper up"),
+        ("speech shape 0", "S shape 0"),
+        ("my own", "my own"),
+        ("speech", "speech"),
+    ],
+)
+def test_names_by_example(name, expected):
+    assert short_name(name) == expected
+
+
+def test_names_that_would_be_alike_are_numbered():
+    long = [f"speech {'extraordinarily long movement' * 3} {number}" for number in range(12)]
+    short = short_names(long)
+    assert len(set(short)) == 12 and max(map(len, short)) <= LONGEST + 1
+    assert len(short_names(["ü" * 80])[0].encode()) <= 63
