@@ -13,7 +13,7 @@ def bundled():
     return config["names"]
 
 
-def test_the_bundled_names_fit_the_list_and_differ(bundled):
+def test_the_bundled_names_are_short_and_differ(bundled):
     short = short_names(bundled)
     assert len(set(short)) == len(bundled) > 30
     assert max(map(len, short)) <= LONGEST
