@@ -225,14 +225,14 @@ def pick_every(name, read, wanted, picture=None):
         bgui.shot(picture)
         yield from keys("Escape")
     picked = {}
-    for _ in range(4):  # what was chosen already, and a click that was lost, are seen another time
+    for attempt in range(4):  # what was chosen already, and a click that was lost or late, are seen another time
         for across in (0, 130 * scale, -130 * scale):
             misses = 0
             for row in [*range(2, 20), *range(-2, -20, -1)]:
                 here, there = x + across, y + (20 * row + 10) * scale
                 if set(wanted) <= set(picked):
                     return picked
-                if not 30 < there < bgui.window().height - 10 or (here, there) in picked.values():
+                if not 30 < there < bgui.window().height - 10 or (not attempt and (here, there) in picked.values()):
                     continue
                 column = [place[1] for place in picked.values() if place[0] == here]
                 if misses > 1 and not min(column, default=0) < there < max(column, default=0):
