@@ -43,7 +43,8 @@ class Mouth:
 
     def jaw_motion(self, deltas: np.ndarray) -> np.ndarray:
         """How far the jaw moves (…, 3), in :data:`JAW_MOTIONS`, where the head moves by (…, 5023, 3) metres."""
-        return np.einsum("...nd,jnd->...j", deltas[..., self.detector_vertices, :], self.detector)
+        motion: np.ndarray = np.einsum("...nd,jnd->...j", deltas[..., self.detector_vertices, :], self.detector)
+        return motion
 
     def deltas(self, deltas: np.ndarray) -> np.ndarray:
         """Displacements (…, V, 3) that belong to displacements (…, 5023, 3) of the head; both in metres. Linear."""
@@ -52,7 +53,8 @@ class Mouth:
     def _moved(self, motion: np.ndarray, deltas: np.ndarray) -> np.ndarray:
         rigid = np.einsum("...j,jvd->...vd", motion, self.jaw)
         share = self.lip_weights[:, None]
-        return ((1 - share) * rigid + share * deltas[..., self.lip_vertices, :]).astype(np.float32)
+        moved: np.ndarray = (1 - share) * rigid + share * deltas[..., self.lip_vertices, :]
+        return moved.astype(np.float32)
 
     def key_deltas(self, deltas: np.ndarray) -> np.ndarray:
         """:meth:`deltas` for shape keys (K, 5023, 3), each for weights from 0 up: a jaw that is shut shuts no farther.
@@ -71,7 +73,7 @@ class Mouth:
         head = load_head()
         near = head.mouth > 0.5
         scale, rotation, shift = similarity(head.vertices[near].astype(float), np.asarray(rest, float)[near])
-        placed = scale * self.vertices @ rotation.T + shift
+        placed: np.ndarray = scale * self.vertices @ rotation.T + shift
         rims = scale * head.vertices[self.lip_vertices] @ rotation.T + shift
         placed += self.lip_weights[:, None] * (rest[self.lip_vertices] - rims)
         return placed.astype(np.float32)

@@ -58,7 +58,8 @@ def measure(
     more = {"laugh": np.concatenate(laughs)} if laughs else {}
     opening = openings_kept(system, library, more, expression.basis)
     if opening:
-        columns["opening_mean"], columns["opening_worst"] = np.mean(list(opening.values())), min(opening.values())
+        wide = list(opening.values())
+        columns["opening_mean"], columns["opening_worst"] = float(np.mean(wide)), min(wide)
     columns["jump_worst"] = max(jumps(system, speech, takes, library, head).values())
 
     frames = thinned(np.concatenate([take.curves for take in takes]))

@@ -42,7 +42,7 @@ def make_mouth(facs_path: str | Path, data_dir: str | Path, out: str | Path, pro
     facs = load_facs(facs_path)
     mouth = build_mouth(facs, *read_sources(data_dir))
     report(1.0, f"mouth of {len(mouth.vertices)} vertices, {len(mouth.faces)} triangles")
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "vertices": mouth.vertices.astype(np.float32),
         "faces": mouth.faces.astype(np.uint16),
         "parts": mouth.parts.astype(np.uint8),
