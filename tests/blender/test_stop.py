@@ -55,7 +55,8 @@ def test_a_stop_leaves_nothing(tmp_path, command, moment, number, status):
     alarm.cancel()
     lines = [line for line in rest.splitlines() if line and " % " not in line]
     assert (process.returncode, lines) == (status, ["blendshape_talker: stopped; nothing was written"])
-    assert output == ""
+    # Blender 5.0 prints its own log there while it starts, on machines whose mounts it cannot list
+    assert [line for line in output.splitlines() if " | WARNING " not in line] == []
     assert [path.name for path in work.iterdir()] == ["talk.blend"]
     assert (work / "talk.blend").read_text() == "an older file"
     assert list(scratch.iterdir()) == []
