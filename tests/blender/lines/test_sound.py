@@ -59,7 +59,9 @@ def test_each_line_and_each_head_has_its_own(scene, make_head, saying):
     found = [(strip.frame_start, strip.name[0]) for strip in strips(scene).values()]
     assert sorted(found) == [(1, "b"), (7, "a"), (101, "b")]
     bake(scene, left, saying(1, start_frame=101))
-    assert len(strips(scene)) == 3 and len(bpy.data.sounds) == 3
+    # Blender 5.2 opens a recording once for all strips, others once a strip; none is left over in any
+    assert len(strips(scene)) == 3
+    assert {strip.sound.name for strip in strips(scene).values()} == set(bpy.data.sounds.keys())
 
 
 def test_a_person_s_strip_is_never_touched(scene, make_head, saying, recordings):
