@@ -159,4 +159,5 @@ def test_bake_after_bake_leaves_no_growth(registered, synthetic_talker, recordin
             counts.add((str(contents()), len(data.nla_tracks), len(settings.target.data.shape_keys.key_blocks)))
     assert len(counts) == 1 and len(animation.lines(settings.target)) == 3
     assert all(action.users == 1 for action in bpy.data.actions) and len(bpy.data.actions) == 10
-    assert all(item.users == 1 for item in bpy.data.sounds)
+    # one sound a line, or one that all three share; none at all where Blender is built without sound
+    assert sum(item.users for item in bpy.data.sounds) == (3 if bpy.data.sounds else 0)
