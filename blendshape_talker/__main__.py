@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_flame(commands)
     _add_contact_sheet(commands)
     try:
-        from .training.commands import add_commands
+        from .training.commands.program import add_commands
     except ModuleNotFoundError as error:
         if not (error.name or "").endswith(".training"):
             raise

@@ -47,8 +47,12 @@ ARROWS: dict[str, set[str]] = {
         *("face", "speech", "expression", "fusion", "pipeline"),
         *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
     },
+    "training/commands": {
+        *("face", "speech", "expression", "fusion", "pipeline", "training"),
+        *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
+    },
     "__init__": {"blender", "__main__"},
-    "__main__": {"pipeline", "face", "expression", "blender", "training"},
+    "__main__": {"pipeline", "face", "expression", "blender", "training/commands"},
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.
 TORCH_AT_TOP = {"speech/network", "speech/whisper", "speech/stream", "fusion"}

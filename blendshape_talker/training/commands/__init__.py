@@ -1,0 +1,1 @@
+"""The command line's training side, a module a subject."""

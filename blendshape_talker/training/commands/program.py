@@ -1,0 +1,43 @@
+"""The training side of the program: ``corpus``, ``train``, ``evaluate`` and ``benchmark``.
+
+Each entry only turns arguments into one call; the modules it calls are imported when it runs, because some of them need
+packages that the extension itself does not.
+"""
+
+import argparse
+
+from ...console import Progress
+from . import corpora, fusion, speech
+
+
+def add_commands(commands) -> None:
+    """Add the training side's commands to the program's subparsers."""
+    corpus = commands.add_parser("corpus", help="make training data from licensed sources")
+    corpora.add(corpus.add_subparsers(dest="corpus", metavar="CORPUS", required=True))
+
+    train = commands.add_parser("train", help="train a network")
+    networks = train.add_subparsers(dest="network", metavar="NETWORK", required=True)
+    evaluate = commands.add_parser("evaluate", help="measure the bundled or other weights")
+    subjects = evaluate.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
+    speech.add(networks, subjects)
+    fusion.add(networks, subjects)
+
+    _add_benchmark(commands)
+
+
+def _add_benchmark(commands) -> None:
+    parser = commands.add_parser("benchmark", help="time loading and the whole path")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.add_argument("--first-use", action="store_true", help="only enabling, the first bake and the next")
+    parser.set_defaults(run=_benchmark)
+
+
+def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .. import benchmark, first_use
+
+    if arguments.first_use:
+        table = first_use.run(arguments.json)
+    else:
+        table = benchmark.run(json_path=arguments.json, progress=progress)
+    progress.close()
+    print(table)

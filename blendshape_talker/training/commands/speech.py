@@ -1,0 +1,116 @@
+"""``train speech``, ``evaluate speech``, ``evaluate people`` and ``evaluate conditions``."""
+
+import argparse
+from dataclasses import replace
+
+from ...console import Progress
+from ...errors import TalkerError
+
+
+def add(networks, subjects) -> None:
+    """What ``train`` and ``evaluate`` know of the speech network."""
+    _add_train_speech(networks)
+    _add_evaluate_speech(subjects)
+    _add_evaluate_people(subjects)
+    _add_evaluate_conditions(subjects)
+
+
+def _add_train_speech(networks) -> None:
+    parser = networks.add_parser("speech", help="train the speech network")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
+    parser.add_argument("--out", required=True, metavar="F.npz", help="the weights; state, losses and plot beside them")
+    parser.add_argument("--cache", required=True, metavar="DIR", help="folder for the encoder's features")
+    parser.add_argument("--people", metavar="DIR", help="the folder of `corpus people`: how people move besides")
+    parser.add_argument("--start", metavar="F.npz", help="weights to begin with, such as those of a run without people")
+    parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
+    parser.add_argument("--copies", type=int, metavar="N", help="augmented copies of each take (the bundled weights')")
+    parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
+    parser.set_defaults(run=_train_speech)
+
+
+def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import train as train_speech
+
+    given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
+    changes = {name: value for name, value in given.items() if value is not None}
+    settings = replace(train_speech.WITH_PEOPLE if arguments.people else train_speech.TrainingSettings(), **changes)
+    path = train_speech.train(
+        arguments.corpus, arguments.out, arguments.cache, settings, progress,
+        people=arguments.people, start=arguments.start,
+    )  # fmt: skip
+    progress.close()
+    print(path)
+
+
+def _add_evaluate_speech(subjects) -> None:
+    parser = subjects.add_parser("speech", help="lip sync on speech that was never trained on, in one table")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="sequences to measure (test)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.add_argument("--windows", action="store_true", help="only the encoder's windows, and streams, on recordings")
+    trained = parser.add_argument_group("networks that are trained here, for a comparison")
+    which = trained.add_mutually_exclusive_group()
+    which.add_argument("--ablations", action="store_const", dest="variants", const="ablations", help="without a part")
+    which.add_argument("--sizes", action="store_const", dest="variants", const="sizes", help="larger and smaller ones")
+    trained.add_argument("--cache", metavar="DIR", help="features of `train speech`")
+    trained.add_argument("--work", metavar="DIR", help="folder for the networks; finished ones in it are kept")
+    trained.add_argument("--variant-steps", type=int, default=250, metavar="N", help="training steps of each (250)")
+    trained.add_argument("--whisper", metavar="F.npz", help="Whisper base's encoder: --sizes with more layers of it")
+    parser.set_defaults(run=_evaluate_speech)
+
+
+def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import ablations as speech_ablations
+    from ..speech import encoder_windows
+    from ..speech import evaluate as evaluate_speech
+
+    if arguments.windows:
+        table = encoder_windows.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    elif arguments.variants:
+        if not (arguments.cache and arguments.work):
+            raise TalkerError("--ablations and --sizes train networks: name --cache and --work for their files")
+        table = speech_ablations.run(
+            arguments.corpus, arguments.work, arguments.cache, arguments.variant_steps, arguments.variants,
+            arguments.whisper, arguments.json, progress,
+        )  # fmt: skip
+    else:
+        table = evaluate_speech.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_people(subjects) -> None:
+    parser = subjects.add_parser("people", help="the mouth against people whom a camera saw and no network knows")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_people)
+
+
+def _evaluate_people(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import evaluate_people
+
+    table = evaluate_people.run(arguments.corpus, arguments.model, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_conditions(subjects) -> None:
+    parser = subjects.add_parser(
+        "conditions",
+        help="lip sync over telephones and music, whispered, sung, in other languages, and where nobody speaks",
+        description="Needs Debian's espeak-ng for the languages.",
+    )
+    parser.add_argument("--ljspeech", required=True, metavar="DIR", help="LJ Speech clips with transcripts.tsv")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_conditions)
+
+
+def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import evaluate_conditions
+
+    table = evaluate_conditions.run(arguments.ljspeech, arguments.model, arguments.json, progress)
+    progress.close()
+    print(table)
