@@ -65,7 +65,7 @@ def make_request(
 ) -> Request:
     """Read what the bake needs; :class:`TalkerError` for what can be known beforehand to fail.
 
-    ``replace`` allows what :func:`animation.hand_made_animation` names: edited keys of this line stop playing.
+    ``replace`` allows what :func:`hand_made` names: edited keys of this line stop playing.
     """
     problem = animation.target_problem(target)
     if problem:
@@ -79,9 +79,9 @@ def make_request(
     )
     if problem:
         raise TalkerError(problem)
-    hand_made = animation.hand_made_animation(target, performance.audio, start_frame)
-    if hand_made and not replace:
-        raise TalkerError(f"{target.name} has hand-made animation ({hand_made}); confirm that the bake may replace it")
+    lost = hand_made(scene, target, performance.audio, start_frame)
+    if lost and not replace:
+        raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
     pipeline.check_settings(
         performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues
     )
@@ -133,9 +133,9 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     The scene's range grows where the line lies outside; it never shrinks.
     """
     scene, target = _still_there(request)
-    hand_made = animation.hand_made_animation(target, take.recording, take.start_frame)
-    if hand_made and not replace:
-        raise TalkerError(f"{target.name} got hand-made animation meanwhile ({hand_made}); bake again")
+    lost = hand_made(scene, target, take.recording, take.start_frame)
+    if lost and not replace:
+        raise TalkerError(f"{target.name} got hand-made animation meanwhile ({lost}); bake again")
     started = time.perf_counter()
     old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
     written = animation.write_take(target, take)
@@ -148,6 +148,15 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     scene.frame_end = max(scene.frame_end, last)
     sound.lay_sound(scene, written.uid, request.performance.audio, first, written.moved, written.former)
     return target
+
+
+def hand_made(scene: bpy.types.Scene, target: bpy.types.Object, recording: str, start: int) -> str | None:
+    """What a bake of ``recording`` at frame ``start`` could not keep of what hands made, in animation and sound."""
+    lost = [animation.hand_made_animation(target, recording, start)]
+    line = animation.find_line(target, recording, start)
+    if line is not None:
+        lost.append(sound.lost_cuts(scene, line.uid, recording))
+    return ", ".join(filter(None, lost)) or None
 
 
 def _still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:

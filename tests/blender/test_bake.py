@@ -98,6 +98,19 @@ def test_keys_edited_meanwhile_are_not_lost(head, start):
     assert action.use_fake_user
 
 
+@pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender has no sound")
+def test_cuts_of_the_sound_are_named_before_another_recording_takes_them(scene, head, start, recording, tmp_path):
+    bake.apply(*start(head))
+    other = tmp_path / "other.wav"
+    other.write_bytes(recording.read_bytes())
+    (line,) = animation.lines(head)
+    sound.sound_of(scene, line.uid).split(frame=15, split_method="SOFT")
+    assert bake.hand_made(scene, head, str(recording), 1) is None
+    with pytest.raises(TalkerError, match="cut of sound strip tone"):
+        bake.make_request(scene, head, bake.Performance(str(other)))
+    bake.make_request(scene, head, bake.Performance(str(other)), replace=True)
+
+
 def test_the_range_grows_to_hold_all_and_never_shrinks(scene, head, start):
     scene.frame_start, scene.frame_end = 10, 20
     bake.apply(*start(head, 5))

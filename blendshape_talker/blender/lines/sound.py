@@ -4,11 +4,11 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from ...files import plain_text, unfinished
+from . import actions
 from .marks import MARK, lines_of, read_mark, write_mark
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ def lay_sound(
     """Give line ``uid`` its recording in the sequencer at ``frame``; False in builds without sound.
 
     A strip that the line has already stays as hands left it and moves by ``moved`` frames; where the recording is
-    another, the new strip takes its place, channel, volume and the like. Heads that are copies of each other speak to
-    one strip while they say the same; former: the identity that this line shared with its copy.
+    another, the new strip takes its place, channel, volume, keys and the like. Heads that are copies of each other
+    speak to one strip while they say the same; former: the identity that this line shared with its copy.
     """
     if not _has_sound():
         return False
@@ -39,22 +39,32 @@ def lay_sound(
     if ours is not None and len(_living(scene, _owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
         _own(ours, [owner for owner in _owners(ours) if owner != uid])  # its copy still speaks to it
         ours = None
+    pieces = _pieces(scene, uid) if ours is not None else []
     if ours is not None and _same_file(ours, path):
-        if moved:
-            ours.frame_start += moved
+        for piece in pieces if moved else []:
+            piece.frame_start += moved
         return True
-    kept: dict[str, Any] = {}
-    if ours is not None:
-        frame = round(ours.frame_start + moved)
-        kept = {name: getattr(ours, name) for name in _KEPT if hasattr(ours, name)}
-        remove_strip(scene, ours)
-    strip = _new_strip(scene, path, frame, kept.get("channel"))
+    strip = _new_strip(scene, path, round(ours.frame_start + moved) if ours is not None else frame)
     if strip is None:
         return False
-    for name, value in kept.items():
-        setattr(strip, name, value)
+    if ours is not None:
+        kept = {name: getattr(ours, name) for name in _KEPT if hasattr(ours, name)}
+        _hand_over_keys(scene, ours, strip)
+        for piece in pieces:
+            remove_strip(scene, piece)
+        for name, value in kept.items():
+            setattr(strip, name, value)
     _own(strip, [uid])
     return True
+
+
+def lost_cuts(scene: bpy.types.Scene, uid: str, path: str | os.PathLike[str]) -> str | None:
+    """What ``path`` in place of the recording of line ``uid`` takes from its sound: its cuts; None when nothing."""
+    pieces = _pieces(scene, uid)
+    if not pieces or _same_file(pieces[0], path) or len(_living(scene, _owners(pieces[0]))) > 1:
+        return None
+    cut = any(piece.frame_offset_start > 0 or piece.frame_offset_end > 0 for piece in pieces)
+    return f"the cut of sound strip {pieces[0].name}" if cut or len(pieces) > 1 else None
 
 
 def remove_sound(scene: bpy.types.Scene, uid: str) -> None:
@@ -77,8 +87,8 @@ def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
 
 
 def sound_of(scene: bpy.types.Scene, uid: str):
-    """The sound strip of line ``uid``, None without."""
-    return next((strip for strip in _all(scene) if uid in _owners(strip)), None)
+    """The sound strip of line ``uid``, the first of those that someone cut it into; None without."""
+    return next(iter(_pieces(scene, uid)), None)
 
 
 def remove_strip(scene: bpy.types.Scene, strip) -> None:
@@ -96,8 +106,8 @@ def _has_sound() -> bool:
     return bool(bpy.app.build_options.audaspace)
 
 
-def _new_strip(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int, channel: int | None = None):
-    strips, channel = _strips(scene), channel or _free_channel(scene, frame)
+def _new_strip(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int):
+    strips, channel = _strips(scene), _free_channel(scene, frame)
     if channel is None:
         logger.warning("the sequencer has no free channel; no sound strip")
         return None
@@ -125,6 +135,24 @@ def _all(scene: bpy.types.Scene) -> list:
     if editor is None:
         return []
     return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def _pieces(scene: bpy.types.Scene, uid: str) -> list:
+    """The strips of line ``uid`` from the first on: one, or what someone cut it into."""
+    return sorted((strip for strip in _all(scene) if uid in _owners(strip)), key=lambda strip: strip.frame_final_start)
+
+
+def _hand_over_keys(scene: bpy.types.Scene, former, strip) -> None:
+    """Let what is animated about ``former``, its volume for one, be so about ``strip``."""
+    data = scene.animation_data
+    if data is None:
+        return
+    found = [data.action, *(item.action for track in data.nla_tracks for item in track.strips)]
+    curves = [curve for action in dict.fromkeys(found) if action is not None for curve in actions.curves_of(action)]
+    old, new = former.path_from_id(), strip.path_from_id()
+    for curve in (*curves, *data.drivers):
+        if curve.data_path.startswith(f"{old}."):
+            curve.data_path = new + curve.data_path[len(old) :]
 
 
 def _inside(group):

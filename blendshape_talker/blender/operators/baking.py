@@ -36,7 +36,8 @@ def bake_problem(context: bpy.types.Context) -> str | None:
 def what_hands_made(context: bpy.types.Context) -> str | None:
     """What Bake, as the panel is set, could not keep of what hands made; None when it keeps all."""
     settings = context.scene.blendshape_talker
-    return animation.hand_made_animation(settings.target, bake.absolute_path(settings.audio), settings.start_frame)
+    recording = bake.absolute_path(settings.audio)
+    return bake.hand_made(context.scene, settings.target, recording, settings.start_frame)
 
 
 class Bake(bpy.types.Operator):

@@ -6,6 +6,7 @@ import pytest
 from playing import played, strips_of, tracks, values_at
 
 from blendshape_talker.blender import animation
+from blendshape_talker.blender.lines import marks
 from blendshape_talker.errors import TalkerError
 
 A, B = {"recording": "/a.wav", "name": "a"}, {"recording": "/b.wav", "name": "b"}
@@ -48,6 +49,21 @@ def test_actions_keep_their_names(spoken, make_take):
         assert names == ["Head | blinks | a", "Head | expression | a", "Head | rest face", "her words"]
     animation.write_take(target, make_take(seed=4, blinks=True, about=B))
     assert "Head | expression | b" in bpy.data.actions and "her words" in bpy.data.actions
+
+
+def test_shape_keys_of_an_older_file_keep_their_longer_names(scene, spoken, make_take):
+    target, take = spoken
+    keys = target.data.shape_keys
+    own = animation.shape_key_names(target)
+    longer = {name: f"{key} as it was called once" for name, key in own.items()}
+    for name, key in own.items():
+        keys.key_blocks[key].name = longer[name]
+    marks.write_mark(keys, {**marks.read_mark(keys), "keys": longer})
+    again = make_take(seed=2, blinks=True, about=A)
+    animation.write_take(target, again)
+    assert animation.shape_key_names(target) == longer
+    assert [block.name for block in keys.key_blocks] == ["Basis", *longer.values()]
+    assert np.allclose(values_at(scene, target, again.names[:3], 20), again.weights[19, :3], atol=1e-5)
 
 
 def test_solo_mute_order_and_names_of_tracks_stay(spoken, make_take):

@@ -91,6 +91,37 @@ def test_place_volume_channel_and_mute_stay(scene, make_head, saying):
     assert strip.volume == pytest.approx(0.4)
 
 
+def test_keys_of_the_volume_stay_with_another_recording(scene, make_head, saying):
+    target = make_head()
+    bake(scene, target, saying())
+    strip = strips(scene)["a"]
+    for frame, volume in ((5, 0.2), (15, 0.9)):
+        strip.volume = volume
+        strip.keyframe_insert("volume", frame=frame)
+    bake(scene, target, saying(seed=3))
+    bake(scene, target, saying(1))
+    strip = strips(scene)["b"]
+    for frame, volume in ((5, 0.2), (15, 0.9)):
+        scene.frame_set(frame)
+        assert strip.volume == pytest.approx(volume, abs=1e-3)
+    (curve,) = animation.curves_of(scene.animation_data.action)
+    assert curve.data_path == f"{strip.path_from_id()}.volume"
+
+
+def test_pieces_that_someone_cut_move_together_and_go_together(scene, make_head, saying, recordings):
+    target = make_head()
+    uid = bake(scene, target, saying()).uid
+    whole = strips(scene)["a"]
+    second = whole.split(frame=15, split_method="SOFT")
+    assert {strip.frame_start for strip in (whole, second)} == {1} and len(strips(scene)) == 2
+    bake(scene, target, saying(start_frame=21))
+    assert {strip.frame_start for strip in strips(scene).values()} == {21}
+    assert sound.lost_cuts(scene, uid, recordings[0]) is None
+    assert "the cut of sound strip" in sound.lost_cuts(scene, uid, recordings[1])
+    bake(scene, target, saying(1, start_frame=21))
+    assert list(strips(scene)) == ["b"] and len(bpy.data.sounds) == 1
+
+
 def test_it_moves_with_a_line_whose_start_was_changed(scene, make_head, saying):
     target = make_head()
     bake(scene, target, saying())
