@@ -22,10 +22,12 @@ from .expression.blinks import blink_closure
 from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, check_cues, fade
 from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
+from .expression.presence import presence
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 from .speech.audio import load_recording
 from .speech.frames import keep_contacts, resample, take_gain
+from .speech.prosody import read_prosody
 from .speech.quality import speech_warning
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ class Animation:
     :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1, and aperture_weights (T, K_E), what
     :func:`expression.aperture.lip_layer` takes back from the cues for speech. Left out, they are zero.
 
+    head_rotation (T, 3), eye_rotation (T, 2): radians by which the head turns from rest and the eyes turn in it, as
+    :mod:`expression.head_motion` and :mod:`expression.gaze` define them; no part of the weights.
+
     cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
     warnings: what is doubtful about the recording, a plain sentence each.
     """
@@ -71,6 +76,8 @@ class Animation:
     blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     aperture_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    head_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    eye_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     cues: tuple[Cue, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -80,6 +87,9 @@ class Animation:
         for layer in ("blink_weights", "aperture_weights"):
             if not len(getattr(self, layer)):
                 object.__setattr__(self, layer, np.zeros_like(self.expression_weights))
+        for turned, axes in (("head_rotation", 3), ("eye_rotation", 2)):
+            if not len(getattr(self, turned)):
+                object.__setattr__(self, turned, np.zeros((len(self.times), axes), np.float32))
 
     @property
     def emotion_weights(self) -> np.ndarray:
@@ -116,14 +126,17 @@ class Animation:
     def save(self, path: str | os.PathLike[str], displacements: bool = False) -> Path:
         """Write the ``.npz`` of the command line; complete or not at all. Readable with ``allow_pickle=False``.
 
-        Keys: ``fps``, ``times``, ``speech_weights``, ``expression_weights``, ``names`` and, on request,
-        ``displacements`` (T, 5023, 3), which are written block by block: an hour of them does not fit in memory.
+        Keys: ``fps``, ``times``, ``speech_weights``, ``expression_weights``, ``head_rotation``, ``eye_rotation``,
+        ``names`` and, on request, ``displacements`` (T, 5023, 3), which are written block by block: an hour of them
+        does not fit in memory.
         """
         arrays = {
             "fps": np.float64(self.fps),
             "times": self.times,
             "speech_weights": self.speech_weights,
             "expression_weights": self.expression_weights,
+            "head_rotation": self.head_rotation,
+            "eye_rotation": self.eye_rotation,
             "names": np.array(self.names, dtype=np.str_),
         }
         with whole_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -229,10 +242,12 @@ class Talker:
         blendshapes = self.fusion_model.blendshapes
         gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
         sample_times = keep_contacts(times, gap, fps)
+        prosody = read_prosody(recording.samples)
+        present = presence(times, recording.seconds, prosody.phrases, prosody.accents, seed)
         closure = np.zeros(len(times))
         if blinks:
             pauses = lambda second: blink_interval(strips, self.library, second)  # noqa: E731
-            closure = blink_closure(times, recording.seconds, pauses, seed)
+            closure = blink_closure(times, recording.seconds, pauses, seed, present.blinks)
         shown, own, others = resample(speech, sample_times), *np.split(blendshapes, [speech.shape[1]])
         held = lip_layer(own, shown, others, felt, fps)
         blink_weights = blink_layer(others, felt + held, closure)
@@ -247,6 +262,8 @@ class Talker:
             blink_closure=closure.astype(np.float32),
             blink_weights=blink_weights,
             aperture_weights=held,
+            head_rotation=present.head,
+            eye_rotation=present.eyes,
             cues=strips,
             warnings=(*recording.warnings, *([doubt] if doubt else [])),
         )

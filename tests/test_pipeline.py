@@ -186,7 +186,8 @@ def test_save_writes_the_documented_keys_block_by_block(tmp_path):
     animation = small_animation()
     path = animation.save(tmp_path / "weights.npz", displacements=True)
     with np.load(path, allow_pickle=False) as read:
-        assert set(read.files) == {"fps", "times", "speech_weights", "expression_weights", "names", "displacements"}
+        weights = {"speech_weights", "expression_weights", "displacements"}
+        assert set(read.files) == {"fps", "times", "names", "head_rotation", "eye_rotation", *weights}
         assert float(read["fps"]) == 25.0 and tuple(read["names"]) == animation.names
         assert read["displacements"].dtype == np.float32
         np.testing.assert_allclose(read["displacements"], animation.displacements(), atol=1e-6)

@@ -1,6 +1,6 @@
 """When the eyes blink and how fast the lids go; :mod:`lids` then shuts them from wherever the emotion holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,19 +18,33 @@ def blink_shape(clock: np.ndarray, start: float | np.ndarray) -> np.ndarray:
 
 
 def blink_closure(
-    times: np.ndarray, duration: float, interval: Callable[[float], tuple[float, float]], seed: int = 0
+    times: np.ndarray,
+    duration: float,
+    interval: Callable[[float], tuple[float, float]],
+    seed: int = 0,
+    moments: Sequence[float] | np.ndarray = (),
 ) -> np.ndarray:
     """Lid closure (T,) 0 … 1 at ``times``, seconds, ascending, of blinks at random pauses; all end before ``duration``.
 
-    interval: shortest and longest pause after a blink at a given second.
+    interval: shortest and longest pause after a blink at a given second; moments: seconds at which people like to
+    blink, where speech pauses (Nakano, Kitazawa 2010) or the gaze leaps: a blink waits for one, or comes for one.
     """
     generator = take_generator(seed, 1)
     length = CLOSING + CLOSED + OPENING
     result = np.zeros(len(times))
     shortest, longest = interval(0.0)
-    start = generator.uniform(0.5, 0.5 * (shortest + longest))
+    start = drawn_to(moments, generator.uniform(0.5, 0.5 * (shortest + longest)), 0.5, 0.25 * longest)
     while start + length <= duration:
         first, last = np.searchsorted(times, [start, start + length])
         result[first : last + 1] = blink_shape(times[first : last + 1], start)
-        start += length + generator.uniform(*interval(start))
+        shortest, longest = interval(start)
+        ended = start + length
+        planned = ended + generator.uniform(shortest, longest)
+        start = drawn_to(moments, planned, ended + 0.5 * shortest, 0.25 * (shortest + longest))
     return result
+
+
+def drawn_to(moments: Sequence[float] | np.ndarray, second: float, earliest: float, reach: float) -> float:
+    """The moment nearest to ``second``, within ``reach`` seconds of it and not before ``earliest``; else itself."""
+    near = [moment for moment in moments if moment >= earliest and abs(moment - second) <= reach]
+    return float(min(near, key=lambda moment: abs(moment - second), default=second))

@@ -13,3 +13,20 @@ def smooth_step(position: np.ndarray) -> np.ndarray:
 def take_generator(seed: int, stream: int) -> np.random.Generator:
     """The source of one kind of chance (``stream``) in the take ``seed``; others draw nothing from it."""
     return np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFF]).spawn(stream + 1)[stream])
+
+
+def pass_through(times: np.ndarray, at: np.ndarray, targets: np.ndarray, durations: np.ndarray) -> np.ndarray:
+    """(T, C) at ``times`` (T,), seconds: from 0 to each of ``targets`` (N, C) in turn.
+
+    A move starts at its second of ``at`` (N,), ascending, and takes its share of ``durations`` (N,), or less where the
+    next one starts earlier; then the value stays until the next.
+    """
+    if not len(at):
+        return np.zeros((len(times), targets.shape[1]))
+    spans = np.minimum(durations, np.diff(at, append=np.inf))
+    number = np.searchsorted(at, times, side="right") - 1
+    from_where = np.concatenate([np.zeros((1, targets.shape[1])), targets])[:-1]
+    here = np.maximum(number, 0)
+    share = smooth_step((times - at[here]) / np.maximum(spans[here], 1e-6)) * (number >= 0)
+    moved: np.ndarray = from_where[here] + share[:, None] * (targets[here] - from_where[here])
+    return moved
