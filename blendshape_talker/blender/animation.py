@@ -8,7 +8,7 @@ line touches its own frames only. The shape keys' active Action is the animator'
 import bpy
 
 from . import mouth
-from .lines import checks, find, legacy, marks, shapes, strength, write
+from .lines import checks, cues, find, legacy, marks, shapes, strength, write
 from .lines.actions import PROPERTY_CALLBACKS, curves_of, read_curves
 from .lines.marks import MARK, Line
 from .lines.strength import MAXIMUM_STRENGTH
@@ -65,14 +65,17 @@ def is_baked(target: bpy.types.Object | None) -> bool:
 
 
 def hand_made_animation(
-    target: bpy.types.Object | None, recording: str | None = None, start: int | None = None
+    target: bpy.types.Object | None,
+    recording: str | None = None,
+    start: int | None = None,
+    asked: cues.Asked | None = None,
 ) -> str | None:
     """What a bake of ``recording`` at frame ``start`` could not keep of what hands made; None when it keeps all.
 
-    Without ``start``: of any line. An Action of one's own, other lines, fades, places and sculpted shapes are kept
-    anyhow; edited Actions stay in the file, but no longer play.
+    Without ``start``: of any line; asked: the emotions that the bake asks for. An Action of one's own, other lines,
+    fades, places and sculpted shapes are kept anyhow; edited Actions stay in the file, but no longer play.
     """
-    return find.hand_made(_keys(target), recording, start)
+    return find.hand_made(_keys(target), recording, start, asked)
 
 
 def is_rest(strip: bpy.types.NlaStrip) -> bool:

@@ -19,6 +19,7 @@ from ..files import plain_text
 from . import animation, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
+from .lines.cues import Asked, CueTake, rows_of
 from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,11 @@ class Performance:
     seed: int = 0
     device: str = "auto"
     cues: tuple[Cue, ...] | None = None
+
+    def asked(self, frame_rate: float) -> Asked:
+        """What tells this performance's emotions from another's."""
+        whole = (Cue(0.0, 0.0, self.emotion, self.intensity),)
+        return Asked.for_cues(self.cues if self.cues is not None else whole, frame_rate)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ def make_request(
     )
     if problem:
         raise TalkerError(problem)
-    lost = hand_made(scene, target, performance.audio, start_frame)
+    asked = performance.asked(frame_rate_of(scene))
+    lost = hand_made(scene, target, performance.audio, start_frame, asked)
     if lost and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
     pipeline.check_settings(
@@ -111,19 +118,25 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
     _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
+    taken = tuple(
+        CueTake(cue, int(rows[0]), talker.cue_weights(cue, rows / request.frame_rate, performance.seed))
+        for cue in result.cues
+        for rows in [rows_of(cue, request.frame_rate)]
+    )
     progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
     warnings = [*result.warnings, *([expression] if expression else [])]
+    asked = performance.asked(request.frame_rate)
     about = {
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
-        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": warnings,
-        "open": viewing.speaking_row(deltas, result.speech_weights),
+        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": warnings, "strips": len(taken),
+        "asked": [asked.times, asked.emotions], "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,
-        result.blink_weights, result.blink_closure, about,
+        result.blink_weights, result.blink_closure, about, taken, result.aperture_weights,
     )  # fmt: skip
 
 
@@ -133,7 +146,7 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     The scene's range grows where the line lies outside; it never shrinks.
     """
     scene, target = _still_there(request)
-    lost = hand_made(scene, target, take.recording, take.start_frame)
+    lost = hand_made(scene, target, take.recording, take.start_frame, Asked.of(take.about))
     if lost and not replace:
         raise TalkerError(f"{target.name} got hand-made animation meanwhile ({lost}); bake again")
     started = time.perf_counter()
@@ -150,9 +163,14 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     return target
 
 
-def hand_made(scene: bpy.types.Scene, target: bpy.types.Object, recording: str, start: int) -> str | None:
-    """What a bake of ``recording`` at frame ``start`` could not keep of what hands made, in animation and sound."""
-    lost = [animation.hand_made_animation(target, recording, start)]
+def hand_made(
+    scene: bpy.types.Scene, target: bpy.types.Object, recording: str, start: int, asked: Asked | None = None
+) -> str | None:
+    """What a bake of ``recording`` at frame ``start`` could not keep of what hands made, in animation and sound.
+
+    asked: the emotions that the bake asks for.
+    """
+    lost = [animation.hand_made_animation(target, recording, start, asked)]
     line = animation.find_line(target, recording, start)
     if line is not None:
         lost.append(sound.lost_cuts(scene, line.uid, recording))

@@ -8,7 +8,9 @@ import numpy as np
 
 # Blender 4.2 as a module crashes at exit once a property had a Python callback; without a screen nobody misses them.
 PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
-_BEZIER = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["BEZIER"].value
+_LINEAR, _BEZIER = (
+    bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[name].value for name in ("LINEAR", "BEZIER")
+)
 FRAME_LIMIT = 1048574  # Blender evaluates no frame beyond (MAXFRAME in its DNA)
 
 
@@ -60,7 +62,6 @@ def write_curves(
     bag = _bags(action)[0]
     channels = bag.groups.new(group)
     enums = bpy.types.Keyframe.bl_rna.properties
-    linear = enums["interpolation"].enum_items["LINEAR"].value
     handle = enums["handle_left_type"].enum_items["AUTO_CLAMPED"].value
     for column, path in enumerate(paths):
         kept = _telling(values[:, column])
@@ -70,13 +71,25 @@ def write_curves(
         keys = curve.keyframe_points
         keys.add(len(points))
         keys.foreach_set("co", points.ravel())
-        keys.foreach_set("interpolation", np.full(len(points), linear, np.int32))
+        keys.foreach_set("interpolation", np.full(len(points), _LINEAR, np.int32))
         for side in ("handle_left_type", "handle_right_type"):  # for whoever turns a key into a Bézier key
             keys.foreach_set(side, np.full(len(points), handle, np.int32))
         for part in ("select_control_point", "select_left_handle", "select_right_handle"):
             keys.foreach_set(part, np.zeros(len(points), bool))
         curve.select = False
         curve.update()
+
+
+def write_moving(
+    action: bpy.types.Action, group: str, paths: Sequence[str], frames: np.ndarray, values: np.ndarray
+) -> None:
+    """Replace all F-curves as :func:`write_curves` writes them; paths whose values stay at 0 get none, the first aside.
+
+    An Action is as long as its keys: so it keeps one curve.
+    """
+    clear_curves(action)
+    moving = [column for column in range(values.shape[1]) if np.abs(values[:, column]).max(initial=0.0) > 1e-6] or [0]
+    write_curves(action, group, [paths[column] for column in moving], frames, values[:, moving])
 
 
 def clear_curves(action: bpy.types.Action) -> None:
@@ -94,14 +107,21 @@ def read_curves(action: bpy.types.Action) -> dict[str, np.ndarray]:
 
 
 def sample(action: bpy.types.Action, paths: Iterable[str], frames: np.ndarray) -> np.ndarray:
-    """(T, paths) values at ``frames`` (T,), straight from key to key; 0 where there is no F-curve."""
-    curves = read_curves(action)
-    columns = []
-    for path in paths:
-        points = curves.get(path)
-        empty = points is None or not len(points)
-        columns.append(np.zeros(len(frames)) if empty else np.interp(frames, points[:, 0], points[:, 1]))
-    return np.stack(columns, axis=1) if columns else np.zeros((len(frames), 0))
+    """(T, paths) values at ``frames`` (T,) of the action, as Blender plays them; 0 where no F-curve plays."""
+    curves = {curve.data_path: curve for curve in curves_of(action) if not curve.mute}
+    paths = list(paths)
+    result = np.zeros((len(frames), len(paths)))
+    for column, path in enumerate(paths):
+        curve = curves.get(path)
+        if curve is None or not len(curve.keyframe_points):
+            continue
+        straight = (_kinds(curve.keyframe_points) == _LINEAR).all() and curve.extrapolation == "CONSTANT"
+        if straight and not len(curve.modifiers):
+            points = _keys(curve.keyframe_points, "co")
+            result[:, column] = np.interp(frames, points[:, 0], points[:, 1])
+        else:
+            result[:, column] = [curve.evaluate(frame) for frame in frames]
+    return result
 
 
 def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None = None) -> tuple[str, str]:

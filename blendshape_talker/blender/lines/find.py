@@ -4,8 +4,9 @@ import os
 
 import bpy
 
-from . import actions, legacy
-from .marks import Line, lines_of, read_action
+from . import cues, legacy
+from .hands import is_edited
+from .marks import Line, is_cue, lines_of, read_action
 
 
 def find_line(keys: bpy.types.Key | None, recording: str, start: int) -> Line | None:
@@ -44,10 +45,12 @@ def plan(keys: bpy.types.Key | None, recording: str, start: int) -> str:
     return "adds a line" if found else ""
 
 
-def hand_made(keys: bpy.types.Key | None, recording: str | None = None, start: int | None = None) -> str | None:
+def hand_made(
+    keys: bpy.types.Key | None, recording: str | None = None, start: int | None = None, asked: cues.Asked | None = None
+) -> str | None:
     """What a bake of ``recording`` at frame ``start`` could not keep of what hands made; None when it keeps all.
 
-    Without ``start``: of whatever line.
+    Without ``start``: of whatever line. asked: the emotions that the bake asks for; without it none is compared.
     """
     if legacy.is_old_bake(keys):
         concerned = start is None or legacy.old_frames(keys)[0] == start
@@ -56,18 +59,20 @@ def hand_made(keys: bpy.types.Key | None, recording: str | None = None, start: i
     if start is not None:
         line = find_line(keys, recording or "", start)
         found = [line] if line else []
-    lost = [f"the keys of action {action.name}" for line in found for action in line.actions() if is_edited(action)]
+    edited = [action for line in found for action in line.actions() if is_edited(action)]
+    if start is not None:  # cues that stay take their keys along
+        stay = bool(found) and says(found[0], recording or "") and cues.are_kept(found[0], asked)
+        edited = [action for action in edited if not (stay and is_cue(read_action(action)))]
+    lost = [f"the keys of action {action.name}" for action in edited]
     for line in found if start is not None else []:
-        if not says(line, recording or ""):
-            strips = [strip for layer in line.strips.values() for _, strip in layer]
-            lost += [f"the cut of strip {strip.name}" for strip in strips if is_cut(strip)]
+        same = says(line, recording or "")
+        if not same:
+            strips = [item for layer in line.strips for item in line.strips[layer]]
+            plain = [strip for _, strip in strips if not is_cue(read_action(strip.action))]
+            lost += [f"the cut of strip {strip.name}" for strip in plain if is_cut(strip)]
+        if not same or not cues.are_safe(line, asked):
+            lost += [f"emotion {name}" for name in cues.hand_made(line)]
     return ", ".join(lost) or None
-
-
-def is_edited(action: bpy.types.Action) -> bool:
-    """True when hands changed an Action of ours since it was written."""
-    mark = read_action(action)
-    return mark is not None and mark.get("checksum") != actions.checksum(action)
 
 
 def is_cut(strip: bpy.types.NlaStrip) -> bool:

@@ -3,16 +3,17 @@
 The shape keys' active Action stays free: it plays above all of this and is the animator's own layer.
 """
 
+import re
 from collections.abc import Iterator
 
 import bpy
 import numpy as np
 
 from . import actions
-from .marks import REST, in_library, own_strips, read_action, write_mark
+from .marks import LAYERS, REST, in_library, own_strips, read_action, write_mark
 from .shapes import value_path
 
-TRACKS = {REST: "Rest face", "speech": "Speech", "expression": "Expression", "blinks": "Blinks"}
+TRACKS = {REST: "Rest face", "speech": "Speech", "expression": "Expression", "lips": "Lips", "blinks": "Blinks"}
 _COPIED = (
     *("blend_type", "extrapolation", "use_auto_blend", "blend_in", "blend_out", "mute", "use_reverse"),
     *("use_animated_time", "use_animated_time_cyclic", "use_animated_influence", "influence", "select"),
@@ -24,7 +25,29 @@ def place(
 ) -> bpy.types.NlaStrip:
     """A new strip of ``action`` at frame ``start`` in a track of ``layer`` that has room, or in a new track."""
     first, last = action.frame_range
-    end = start + max(last - first, 1.0)
+    return _place(animation_data, layer, name, action, start, start + max(last - first, 1.0))
+
+
+def place_part(
+    animation_data: bpy.types.AnimData,
+    layer: str,
+    name: str,
+    action: bpy.types.Action,
+    start: float,
+    part: tuple[float, float],
+) -> bpy.types.NlaStrip:
+    """As :func:`place` at any time between frames; the strip plays ``part`` of the action, first and last frame."""
+    first, last = action.frame_range
+    whole, end = int(np.floor(start)), start + part[1] - part[0]
+    strip = _place(animation_data, layer, name, action, whole, max(end, whole + max(last - first, 1.0)))
+    strip.action_frame_start, strip.action_frame_end = part
+    strip.frame_start, strip.frame_end = start, end
+    return strip
+
+
+def _place(
+    animation_data: bpy.types.AnimData, layer: str, name: str, action: bpy.types.Action, start: int, end: float
+) -> bpy.types.NlaStrip:
     tracks = list(_tracks_of(animation_data, layer))
     track = next((track for track in tracks if _takes(track, start, end)), None)
     if track is None:
@@ -61,6 +84,41 @@ def swap(
         strip.frame_start_ui = start
     strip.blend_in, strip.blend_out = fades
     return True
+
+
+def own_action(keys: bpy.types.Key, action: bpy.types.Action) -> bpy.types.Action:
+    """``action`` itself when ``keys`` alone play it; else a copy in its place there (Shift-D shares Actions)."""
+    strips = [strip for _, strip, _ in own_strips(keys) if strip.action == action]
+    tweaked = keys.animation_data.use_tweak_mode  # the active Action is a strip's then, and strips are read-only
+    uses = len(strips) + (keys.animation_data.action == action)
+    if tweaked or (action.users - action.use_fake_user <= uses and action.library is None):
+        return action
+    copy = action.copy()
+    for strip in strips:
+        actions.use_in_strip(strip, copy)
+    return copy
+
+
+def move(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip, moved: float) -> bool:
+    """Let ``strip`` play ``moved`` frames later. False, and nothing done, where another strip is in the way."""
+    start, end = strip.frame_start + moved, strip.frame_end + moved
+    low, high = min(start, strip.frame_start), max(end, strip.frame_end)
+    if any(other != strip and other.frame_end > low and other.frame_start < high for other in track.strips):
+        return False
+    strip.frame_start_ui = start
+    return True
+
+
+def move_aside(
+    animation_data: bpy.types.AnimData, layer: str, track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip, moved: float
+) -> bpy.types.NlaStrip:
+    """As :func:`move`, into another track of ``layer``; the strip that stands there then."""
+    part, name = (strip.action_frame_start, strip.action_frame_end), strip.name
+    twin = place_part(animation_data, layer, name, strip.action, strip.frame_start + moved, part)
+    copy_settings(strip, twin)
+    track.strips.remove(strip)
+    twin.name = name
+    return twin
 
 
 def copy_settings(source: bpy.types.NlaStrip, target: bpy.types.NlaStrip) -> None:
@@ -109,7 +167,7 @@ def _tracks_of(animation_data: bpy.types.AnimData, layer: str) -> Iterator[bpy.t
         marks = (read_action(strip.action) for strip in track.strips)
         if any(mark is not None and mark["layer"] == layer for mark in marks):
             yield track
-        elif not track.strips and track.name == TRACKS[layer]:
+        elif not track.strips and re.fullmatch(rf"{TRACKS[layer]}( \d+)?", track.name):
             yield track
 
 
@@ -121,10 +179,19 @@ def _takes(track: bpy.types.NlaTrack, start: float, end: float) -> bool:
 
 
 def _track_below(animation_data: bpy.types.AnimData, layer: str) -> bpy.types.NlaTrack | None:
-    """The track above which a new one of ``layer`` goes: the highest of the same layer; None for the top."""
+    """The track above which a new one of ``layer`` goes: the highest of the same layer, else the one under the next
+    layer of ours; None for the top."""
     tracks = list(_tracks_of(animation_data, layer))
-    # of an override Blender saves only tracks that stand above those of the library
-    return tracks[-1] if tracks and not any(in_library(track) for track in animation_data.nla_tracks) else None
+    if any(in_library(track) for track in animation_data.nla_tracks):
+        return None  # of an override Blender saves only tracks that stand above those of the library
+    if tracks:
+        return tracks[-1]
+    higher, below = LAYERS[LAYERS.index(layer) + 1 :], None
+    for track in animation_data.nla_tracks:
+        if any((mark := read_action(strip.action)) and mark["layer"] in higher for strip in track.strips):
+            return below
+        below = track
+    return None
 
 
 def _lowest_track(data: bpy.types.AnimData) -> bpy.types.NlaTrack:

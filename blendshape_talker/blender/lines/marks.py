@@ -4,6 +4,7 @@ Whatever has no mark that can be read is a person's. NLA strips and tracks carry
 when its Action is.
 """
 
+import functools
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ MARK = "blendshape_talker"  # custom property: JSON on Actions, shape keys and s
 STRENGTH = "blendshape_talker_strength"  # on an Action: by how much its keys are scaled
 CLOSURE = "blendshape_talker_closure"  # on an Action of blinks: lid closure 0 … 1 of each frame
 VERSION = 2
-LAYERS = ("speech", "expression", "blinks")  # of a line, from below
+LAYERS = ("speech", "expression", "lips", "blinks")  # of a line, from below
 REST = "rest"
 
 
@@ -71,6 +72,13 @@ def read_mark(holder: Any) -> dict[str, Any] | None:
     value = holder.get(MARK) if holder is not None else None
     if not isinstance(value, str):
         return None
+    mark = _parsed(value)
+    return dict(mark) if mark is not None else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(value: str) -> dict[str, Any] | None:
+    """Panels read marks in every redraw: each text is parsed once."""
     try:
         mark = json.loads(value)
     except ValueError:
@@ -132,21 +140,56 @@ def own_strips(keys: bpy.types.Key | None) -> Iterator[tuple[bpy.types.NlaTrack,
         yield from inside(track)
 
 
+def is_cue(mark: Mapping[str, Any] | None) -> bool:
+    """True for the mark of an Action that is one emotion of a line, to be had several times and anywhere in it."""
+    return mark is not None and mark["layer"] == "expression" and isinstance(mark.get("cue"), dict)
+
+
 def lines_of(keys: bpy.types.Key | None) -> list[Line]:
-    """The lines on ``keys`` by their frames. Of duplicates of an Action the one nearest to its old place counts."""
+    """The lines on ``keys`` by their frames. Of duplicates of an Action the one nearest to its old place counts.
+
+    Duplicates of a cue are cues. A cue belongs to the line that it lies on: to the one that its mark names if it
+    touches that, else to another that it touches. One that touches none counts with its own line, unless it is a
+    duplicate: somebody has copied the line to another place then.
+    """
     nearest: dict[tuple[str, str], tuple[float, bpy.types.Action]] = {}
     found = [item for item in own_strips(keys) if item[2]["layer"] != REST]
     for _, strip, mark in found:
         owner = mark["line"], mark["layer"]
         distance = abs(strip.frame_start - mark["first"])
+        if is_cue(mark):
+            continue
         if owner not in nearest or (strip.action != nearest[owner][1] and distance < nearest[owner][0]):
             nearest[owner] = distance, strip.action
     lines: dict[str, Line] = {}
     for track, strip, mark in found:
-        if nearest[mark["line"], mark["layer"]][1] == strip.action:
+        if not is_cue(mark) and nearest[mark["line"], mark["layer"]][1] == strip.action:
             line = lines.setdefault(mark["line"], Line(mark["line"], mark))
             line.strips.setdefault(mark["layer"], []).append((track, strip))
+            if mark["layer"] == "speech":
+                line.record = mark
+    spans = {uid: line.frames for uid, line in lines.items() if "speech" in line.strips}
+    aside, seen = [], set()
+    for track, strip, mark in found:
+        if not is_cue(mark):
+            continue
+        uid = mark["line"]
+        touched = [other for other, span in spans.items() if _touches(strip, span)]
+        if spans and not touched:
+            aside.append((track, strip, mark))
+            continue
+        seen.add(strip.action[MARK])
+        uid = uid if uid in touched or not touched else touched[0]
+        lines.setdefault(uid, Line(uid, mark)).strips.setdefault("expression", []).append((track, strip))
+    for track, strip, mark in aside:
+        if strip.action[MARK] not in seen:
+            line = lines.setdefault(mark["line"], Line(mark["line"], mark))
+            line.strips.setdefault("expression", []).append((track, strip))
     return sorted(lines.values(), key=lambda line: line.frames)
+
+
+def _touches(strip: bpy.types.NlaStrip, span: tuple[int, int]) -> bool:
+    return bool(strip.frame_start <= span[1] and strip.frame_end >= span[0])
 
 
 def shared_with_another(keys: bpy.types.Key, uid: str) -> bool:

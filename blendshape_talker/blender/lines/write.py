@@ -8,12 +8,15 @@ import bpy
 import numpy as np
 
 from ...errors import TalkerError
-from . import actions, checks, layers, legacy, shapes, strength
-from .find import find_line, is_cut, is_edited, says
+from . import actions, checks, cues, derived, layers, legacy, shapes, strength
+from .cues import CueTake
+from .find import find_line, is_cut, says
+from .hands import retire
 from .marks import (
     CLOSURE,
     LAYERS,
     Line,
+    is_cue,
     key_names,
     lines_of,
     new_uid,
@@ -21,7 +24,6 @@ from .marks import (
     read_action,
     read_mark,
     shared_with_another,
-    unmark,
     write_mark,
 )  # fmt: skip
 
@@ -33,7 +35,9 @@ class Take:
     """One bake: names (K,), speech first; deltas (K, V, 3) in the mesh's own coordinates; weights (T, K).
 
     blink_weights (T, K_E): the part of the expression's weights that is blinks; closure (T,): the lids' closure behind
-    it, 0 … 1; about: what the line's record tells (recording, name, emotion, intensity, seed, fps).
+    it, 0 … 1; cues, lip_weights (T, K_E): the rest of it as strips that fade, and what the lips hold back of their sum;
+    without cues that rest is one strip. about: what the line's record tells (recording, name, emotion, intensity, seed,
+    fps; asked: see :func:`find.hand_made`).
     """
 
     names: Sequence[str]
@@ -44,6 +48,8 @@ class Take:
     blink_weights: np.ndarray | None = None
     closure: np.ndarray | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
+    cues: tuple[CueTake, ...] = ()
+    lip_weights: np.ndarray | None = None
 
     @property
     def end_frame(self) -> int:
@@ -92,29 +98,31 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
     first = int(line.record["first"]) if line else take.start_frame
     moved = float(take.start_frame - line.frames[0]) if line and _moves(line, take) else 0.0
     place = (line.frames[0] if line else take.start_frame) + round(moved)
-    for layer, (columns, weights) in _layer_weights(take).items():
-        factor = strength.strength_of(line, layer) if line else None
+    factor = strength.strength_of(line, "expression") if line else None
+    about = {**take.about, "line": uid, "start": take.start_frame, "keys": names}
+    new, plan = _layer_weights(take), _plan_cues(take, line)
+    for layer, (columns, weights) in new.items():
+        factor_here = strength.strength_of(line, layer) if line else None
         blendshapes = [take.names[column] for column in columns]
         action = _new_action(target, take, layer, [names[name] for name in blendshapes], first, weights)
-        mark = {**take.about, "line": uid, "layer": layer, "start": take.start_frame, "first": first}
-        mark |= {"count": len(weights), "shapes": blendshapes, "keys": names, "checksum": actions.checksum(action)}
-        write_mark(action, mark)
-        if layer != "blinks" and factor not in (None, 1.0):
-            strength.scale_action(action, factor)
-        old = line.strips.get(layer, []) if line else []
+        mark = {**about, "layer": layer, "first": first, "count": len(weights), "shapes": blendshapes}
+        write_mark(action, {**mark, "checksum": actions.checksum(action)})
+        if layer in ("speech", "expression") and factor_here not in (None, 1.0):
+            strength.scale_action(action, factor_here)
+        old = _plain(line, layer)
         if old:
             _replace(keys, layer, old, action, take, moved, keep_cuts=says(line, take.recording))
         else:
             layers.place(keys.animation_data, layer, _strip_name(take.about, layer), action, place)
-    if line is not None and take.closure is None:
-        for track, strip in line.strips.get("blinks", []):
-            action = strip.action
-            track.strips.remove(strip)
-            _retire({action})
+    for layer in ("expression", "lips", "blinks") if line is not None else ():
+        if layer not in new:
+            _remove(_plain(line, layer))
+    frames = cues.Frames(float(take.about.get("fps") or 1.0), first, float(place))
+    _write_cues(target, take, plan, about, frames, moved, 1.0 if factor is None else factor)
     shapes.remove_shapes(target, _unused(keys, obsolete))
     fresh = next(item for item in lines_of(keys) if item.uid == uid)
-    if strength.strength_of(fresh, "expression") not in (None, 1.0):
-        strength.refresh_blinks(target, fresh)
+    if plan.touched or any(strength.strength_of(fresh, layer) not in (None, 1.0) for layer in ("speech", "expression")):
+        derived.refresh(target, fresh)
     keys.update_tag(refresh={"TIME"})
     return Written(uid, former, line is not None, moved, fresh.frames)
 
@@ -137,7 +145,8 @@ def check(target: bpy.types.Object, take: Take) -> None:
             raise TalkerError(checks.OVERRIDDEN.format(target.name))
     if take.weights.ndim != 2 or take.weights.shape[1] != len(take.names) or len(take.weights) == 0:
         raise ValueError(f"weights {take.weights.shape} do not fit {len(take.names)} names")
-    for array in (take.weights, take.deltas, take.blink_weights, take.closure):
+    parts = (take.blink_weights, take.closure, take.lip_weights, *(cue.weights for cue in take.cues))
+    for array in (take.weights, take.deltas, *parts):
         if array is not None and not np.isfinite(array).all():
             raise TalkerError("the animation holds numbers that are not finite; check the recording")
 
@@ -171,7 +180,77 @@ def _layer_weights(take: Take) -> dict[str, tuple[range, np.ndarray]]:
     if take.blink_weights is not None:
         result["expression"] = expression, emotion - take.blink_weights
         result["blinks"] = expression, take.blink_weights
+    if take.cues:
+        del result["expression"]
+        if take.lip_weights is not None:
+            result["lips"] = expression, take.lip_weights
     return {layer: result[layer] for layer in LAYERS if layer in result and len(result[layer][0])}
+
+
+def _plain(line: Line | None, layer: str) -> list:
+    """Strips of a layer that are no cues."""
+    return [item for item in line.strips.get(layer, []) if not is_cue(read_action(item[1].action))] if line else []
+
+
+@dataclass(frozen=True)
+class _CuePlan:
+    """What becomes of the cue strips that are there: kept, exchanged for cues at the same times, or removed.
+
+    touched: hands have changed some of those that stay, so that something else plays than was taken.
+    """
+
+    old: list
+    kept: bool = False
+    exchanged: list = field(default_factory=list)
+    touched: bool = False
+
+
+def _plan_cues(take: Take, line: Line | None) -> _CuePlan:
+    """Read before the first write: what lies where, hands know from the line as it stands."""
+    if line is None:
+        return _CuePlan([])
+    old, asked = cues.cue_strips(line), cues.Asked.of(take.about)
+    if not take.cues or not says(line, take.recording):
+        return _CuePlan(old)
+    if cues.are_kept(line, asked):
+        return _CuePlan(old, kept=True, touched=True)
+    pairs = [item for item in cues.matched(line, take.cues, asked) if cues.is_touched(line, *item[0])]
+    return _CuePlan(old, exchanged=pairs, touched=bool(pairs))
+
+
+def _write_cues(
+    target: bpy.types.Object,
+    take: Take,
+    plan: _CuePlan,
+    about: Mapping[str, Any],
+    frames: cues.Frames,
+    moved: float,
+    factor: float,
+) -> None:
+    """Lay the cues of a take; strips that stay move by ``moved`` frames."""
+    data = target.data.shape_keys.animation_data
+    paths = [shapes.value_path(about["keys"][name]) for name in take.names[take.speech_count :]]
+    stay = plan.old if plan.kept else [item for item, _ in plan.exchanged]
+    _remove([item for item in plan.old if item not in stay])
+    for (_, strip), new in plan.exchanged:
+        action = cues.new_action(target, new, about, frames, paths, factor)
+        cues.exchange(strip, action, new.cue, frames.rate)
+    for track, strip in sorted(stay, key=lambda item: -np.sign(moved or 1) * item[1].frame_start) if moved else ():
+        if not layers.move(track, strip, moved):
+            layers.move_aside(data, "expression", track, strip, moved)
+    if not plan.kept:
+        taken = [new for _, new in plan.exchanged]
+        for cue in take.cues:
+            if not any(cue is other for other in taken):
+                cues.add(target, cue, about, frames, paths, factor)
+
+
+def _remove(strips: list) -> None:
+    """Take strips of a line away; Actions that hands edited stay in the file."""
+    former = {strip.action for _, strip in strips}
+    for track, strip in strips:
+        track.strips.remove(strip)
+    retire(former)
 
 
 def _new_action(
@@ -179,11 +258,12 @@ def _new_action(
 ) -> bpy.types.Action:
     action = actions.new_action(f"{target.name[:24]}{_LAYER_IN_NAME.format(layer)}{take.name[:24]}", target.name)
     frames, paths = first + np.arange(len(weights)), [shapes.value_path(key) for key in keys]
-    if layer == "blinks":
-        strength.write_blinks(action, paths, frames, weights)
-        action[CLOSURE] = np.asarray(take.closure, np.float64).tolist()
+    if layer in ("lips", "blinks"):
+        actions.write_moving(action, layer.capitalize(), paths, frames, weights)
     else:
         actions.write_curves(action, layer.capitalize(), paths, frames, weights)
+    if layer == "blinks":
+        action[CLOSURE] = np.asarray(take.closure, np.float64).tolist()
     return action
 
 
@@ -215,20 +295,8 @@ def _replace(
         layers.copy_settings(strip, twin)
         track.strips.remove(strip)
         twin.name = name
-    _retire(former)
+    retire(former)
     action.name = renamed[0] if renamed else wanted.removesuffix(".001")  # free now, unless the old one was edited
-
-
-def _retire(former: set[bpy.types.Action]) -> None:
-    """Let go of Actions that a line no longer plays: edited ones become a person's, unused ones go."""
-    for action in former:
-        if action.users > action.use_fake_user or action.library:
-            continue  # another head plays it
-        if is_edited(action) or action.use_fake_user:
-            action.use_fake_user = True
-            unmark(action)
-        else:
-            bpy.data.actions.remove(action)
 
 
 def _unused(keys: bpy.types.Key, obsolete: set[str]) -> set[str]:

@@ -36,8 +36,23 @@ def bake_problem(context: bpy.types.Context) -> str | None:
 def what_hands_made(context: bpy.types.Context) -> str | None:
     """What Bake, as the panel is set, could not keep of what hands made; None when it keeps all."""
     settings = context.scene.blendshape_talker
+    try:
+        asked = performance_of(context).asked(bake.frame_rate_of(context.scene))
+    except TalkerError:  # cues that cannot be read: the bake says so
+        asked = None
     recording = bake.absolute_path(settings.audio)
-    return bake.hand_made(context.scene, settings.target, recording, settings.start_frame)
+    return bake.hand_made(context.scene, settings.target, recording, settings.start_frame, asked)
+
+
+def performance_of(context: bpy.types.Context) -> bake.Performance:
+    """What the panel asks for; reads the file of cues."""
+    settings = context.scene.blendshape_talker
+    cues = bake.absolute_path(settings.cues)
+    return bake.Performance(
+        audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
+        blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
+        cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
+    )  # fmt: skip
 
 
 class Bake(bpy.types.Operator):
@@ -118,12 +133,7 @@ class Bake(bpy.types.Operator):
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker
-        cues = bake.absolute_path(settings.cues)
-        performance = bake.Performance(
-            audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
-            blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
-            cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
-        )  # fmt: skip
+        performance = performance_of(context)
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
     def _job(self, request: bake.Request) -> Job:

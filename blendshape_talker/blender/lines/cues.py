@@ -1,0 +1,250 @@
+"""Cues on the timeline: an emotion is an NLA strip with an Action of its own, moved and faded with Blender's own hands.
+
+The Action holds the emotion's weights as if fully on (:meth:`pipeline.Talker.cue_weights`), in the line's own frames;
+the strip says from when to when and how it fades. Strips add up, so any of them may move, overlap another, or go.
+"""
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...expression.cues import Cue
+from . import actions, layers, strength
+from .hands import retire
+from .marks import Line, is_cue, read_action, write_mark
+
+ENDS_BEFORE = 0.01  # frames: a strip without blend-out would still show its last frame on the cue's end
+_MOVED = 0.02  # frames between where a strip lies and where it was put from which on hands have moved it
+
+
+@dataclass(frozen=True)
+class CueTake:
+    """One cue of a bake: its weights (N, K_E), fully on, from row ``first`` of the take's frames on."""
+
+    cue: Cue
+    first: int
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a bake asks for: signatures of the cues' times and of all of them, and the frame rate.
+
+    A bake that asks for the same again leaves alone what hands have rearranged since.
+    """
+
+    times: str
+    emotions: str
+    rate: float
+
+    @classmethod
+    def for_cues(cls, cues: Sequence[Cue], rate: float) -> "Asked":
+        """For cues as they were given, before they are arranged."""
+        times = [(cue.start, cue.end) for cue in cues]
+        return cls(*(f"{zlib.crc32(repr(what).encode()):08x}" for what in (times, list(cues))), rate)
+
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> "Asked | None":
+        """As a take or a line tells; None where it does not."""
+        asked, rate = about.get("asked"), about.get("fps")
+        if isinstance(asked, list | tuple) and len(asked) == 2 and isinstance(rate, int | float):
+            return cls(str(asked[0]), str(asked[1]), float(rate))
+        return None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How a line's time lies in Blender: its frame rate, the first frame of its Actions, and where that plays now."""
+
+    rate: float
+    first: int
+    place: float
+
+    @classmethod
+    def of(cls, line: Line) -> "Frames":
+        """As of a line that is there; a line without a frame rate cannot hold cues: ValueError."""
+        rate = line.record.get("fps")
+        if not isinstance(rate, int | float) or not rate > 0:
+            raise ValueError(f"{line.name} does not know its frame rate")
+        speech = line.strips.get("speech")
+        if not speech:
+            return cls(float(rate), int(line.record["first"]), float(line.frames[0]))
+        strip = min((strip for _, strip in speech), key=lambda strip: strip.frame_start)
+        first = int(line.record["first"])
+        return cls(float(rate), first, strip.frame_start + first - strip.action_frame_start)
+
+
+def rows_of(cue: Cue, rate: float) -> np.ndarray:
+    """(N,) frames from the start of a recording that hold a cue at ``rate`` frames a second."""
+    first = math.floor(cue.start * rate + 1e-6)
+    return np.arange(first, max(math.ceil(cue.end * rate - 1e-6), first + 1) + 1)
+
+
+def add(
+    target: bpy.types.Object,
+    take: CueTake,
+    about: Mapping[str, Any],
+    frames: Frames,
+    paths: Sequence[str],
+    factor: float = 1.0,
+    own: bool = False,
+) -> bpy.types.NlaStrip:
+    """Lay a cue as a strip of its own.
+
+    about: of the line (line, start, name); paths (K_E,): of its expression's shape keys; factor: the strength of its
+    expression; own: an animator put it there, not a bake.
+    """
+    action = new_action(target, take, about, frames, paths, factor, own)
+    cue, rate = take.cue, frames.rate
+    end = cue.end - (0.0 if cue.blend_out else ENDS_BEFORE / rate)
+    strip = layers.place_part(
+        target.data.shape_keys.animation_data, "expression", strip_name(cue), action,
+        frames.place + cue.start * rate, (frames.first + cue.start * rate, frames.first + end * rate),
+    )  # fmt: skip
+    strip.blend_in, strip.blend_out = (cue.blend_in or 0.0) * rate, (cue.blend_out or 0.0) * rate
+    return strip
+
+
+def exchange(strip: bpy.types.NlaStrip, action: bpy.types.Action, cue: Cue, rate: float) -> None:
+    """Let ``strip`` play the Action of ``cue`` instead of its own; all that hands did to the strip stays."""
+    former, old = strip.action, baked_cue(strip.action)
+    kept = {name: getattr(strip, name) for name in ("action_frame_start", "action_frame_end", "blend_in", "blend_out")}
+    for name in ("blend_in", "blend_out"):
+        if abs(kept[name] - getattr(old, name) * rate) <= _MOVED:  # as baked: fades belong to the emotion
+            kept[name] = min(getattr(cue, name) or 0.0, cue.seconds) * rate
+    renamed = not strip.name.startswith(strip_name(old))
+    actions.use_in_strip(strip, action)
+    for name, value in kept.items():
+        if getattr(strip, name) != value:
+            setattr(strip, name, value)
+    if not renamed:
+        strip.name = strip_name(cue)
+    wanted = action.name
+    retire({former})
+    action.name = wanted.removesuffix(".001")  # free now, unless the old one was edited
+
+
+def new_action(
+    target: bpy.types.Object,
+    take: CueTake,
+    about: Mapping[str, Any],
+    frames: Frames,
+    paths: Sequence[str],
+    factor: float = 1.0,
+    own: bool = False,
+) -> bpy.types.Action:
+    """The Action of a cue, marked; arguments as in :func:`add`."""
+    cue = take.cue
+    name = f"{cue.emotion} | {str(about.get('name') or 'line')[:24]} | {target.name[:20]}"
+    action = actions.new_action(name, target.name)
+    first = frames.first + take.first
+    actions.write_moving(action, "Expression", paths, first + np.arange(len(take.weights)), take.weights)
+    told = {
+        "emotion": cue.emotion, "intensity": cue.intensity, "start": cue.start, "end": cue.end,
+        "blend_in": cue.blend_in or 0.0, "blend_out": cue.blend_out or 0.0, "own": own,
+    }  # fmt: skip
+    mark = {"layer": "expression", "line": about["line"], "start": about["start"], "name": about.get("name")}
+    mark |= {"first": first, "count": len(take.weights), "cue": told, "checksum": actions.checksum(action)}
+    write_mark(action, mark)
+    if factor != 1.0:
+        strength.scale_action(action, factor)
+    return action
+
+
+def strip_name(cue: Cue) -> str:
+    """What a strip is called: "happy", "angry 0.8"."""
+    return cue.emotion if cue.intensity == 1.0 else f"{cue.emotion} {cue.intensity:g}"
+
+
+def cue_strips(line: Line) -> list[tuple[Any, bpy.types.NlaStrip]]:
+    """(track, strip) of every cue of ``line`` by its start."""
+    found = [item for item in line.strips.get("expression", ()) if is_cue(read_action(item[1].action))]
+    return sorted(found, key=lambda item: item[1].frame_start)
+
+
+def baked_cue(action: bpy.types.Action) -> Cue:
+    """The cue that an Action was made for, wherever its strip lies now."""
+    told = (read_action(action) or {}).get("cue") or {}
+    try:
+        numbers = [float(told[name]) for name in ("start", "end", "intensity", "blend_in", "blend_out")]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"the mark of {action.name} cannot be read") from None
+    start, end, intensity, *blends = numbers
+    return Cue(start, end, str(told.get("emotion") or "neutral"), intensity, *blends)
+
+
+def shown_cue(line: Line, strip: bpy.types.NlaStrip) -> Cue:
+    """The cue that a strip shows as it lies now: seconds from the start of the line, which hands may have left."""
+    frames, cue = Frames.of(line), baked_cue(strip.action)
+    start, end = ((frame - frames.place) / frames.rate for frame in (strip.frame_start, strip.frame_end))
+    end += 0.0 if strip.blend_out else ENDS_BEFORE / frames.rate
+    return replace(
+        cue, start=start, end=end, blend_in=strip.blend_in / frames.rate, blend_out=strip.blend_out / frames.rate
+    )
+
+
+def hand_made(line: Line) -> list[str]:
+    """Names of the cue strips that hands put in, swapped, moved, faded or muted, and a word for those removed."""
+    found = [strip.name for track, strip in cue_strips(line) if is_touched(line, track, strip)]
+    return [*found, *(["a strip that was removed"] if _removed(line) else [])]
+
+
+def is_touched(line: Line, track: Any, strip: bpy.types.NlaStrip) -> bool:
+    """True when hands put the strip in, swapped, moved, faded or muted it."""
+    own = read_action(strip.action)["cue"].get("own")
+    return bool(own or track.mute or strip.mute or strip.use_animated_influence or _is_moved(line, strip))
+
+
+def are_kept(line: Line, asked: Asked | None) -> bool:
+    """True when a bake of ``asked`` leaves the cues of ``line`` alone, because hands have rearranged them."""
+    return asked is not None and Asked.of(line.record) == asked and _rearranged(line)
+
+
+def are_safe(line: Line, asked: Asked | None) -> bool:
+    """True when a bake that asks for ``asked`` keeps all that hands did to the cues of ``line``."""
+    before = Asked.of(line.record)
+    if asked is None or before is None or before == asked:
+        return True
+    return (before.times, before.rate) == (asked.times, asked.rate) and not _rearranged(line)
+
+
+def matched(
+    line: Line, takes: Sequence[CueTake], asked: Asked | None
+) -> list[tuple[tuple[Any, bpy.types.NlaStrip], CueTake]]:
+    """Each cue strip of ``line`` with the cue for its place: both were asked for at the same times; else none."""
+    before, old = Asked.of(line.record), cue_strips(line)
+    if asked is None or before is None or (before.times, before.rate) != (asked.times, asked.rate):
+        return []
+    if _rearranged(line) or len(old) != len(takes):
+        return []
+    old = sorted(old, key=lambda item: _times(baked_cue(item[1].action)))
+    return list(zip(old, sorted(takes, key=lambda take: _times(take.cue)), strict=True))
+
+
+def _times(cue: Cue) -> tuple[float, float]:
+    return cue.start, cue.end
+
+
+def _rearranged(line: Line) -> bool:
+    """True when cues were put in, swapped or removed."""
+    return _removed(line) or any(read_action(strip.action)["cue"].get("own") for _, strip in cue_strips(line))
+
+
+def _removed(line: Line) -> bool:
+    baked = line.record.get("strips")
+    left = sum(not read_action(strip.action)["cue"].get("own") for _, strip in cue_strips(line))
+    return isinstance(baked, int) and left < baked
+
+
+def _is_moved(line: Line, strip: bpy.types.NlaStrip) -> bool:
+    try:
+        rate, cue, shown = Frames.of(line).rate, baked_cue(strip.action), shown_cue(line, strip)
+    except ValueError:
+        return True
+    pairs = [(getattr(cue, name), getattr(shown, name)) for name in ("start", "end", "blend_in", "blend_out")]
+    return any(abs(old - new) * rate > _MOVED for old, new in pairs) or abs(strip.scale - 1.0) > 1e-3
