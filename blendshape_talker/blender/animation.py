@@ -1,8 +1,8 @@
 """A head's lines from outside: bake one, find one, turn one up or down. What they are made of lies in ``lines/``.
 
 A line is one recording on one head. It plays in NLA strips of the head's shape keys, from below: "Rest face" (all our
-shapes at 0), "Speech", "Expression" and "Blinks", each added to what lies below it, each with an Action of its own. A
-line touches its own frames only. The shape keys' active Action is the animator's own layer and plays on top.
+shapes at 0), "Speech", "Expression" (a strip for each emotion), "Lips" (what these leave to speech) and "Blinks", each
+added to what lies below it, each with an Action of its own. A line touches its own frames only. The shape keys' active Action is the animator's own layer and plays on top.
 """
 
 import bpy

@@ -46,7 +46,8 @@ class Asked:
     def for_cues(cls, cues: Sequence[Cue], rate: float) -> "Asked":
         """For cues as they were given, before they are arranged."""
         times = [(cue.start, cue.end) for cue in cues]
-        return cls(*(f"{zlib.crc32(repr(what).encode()):08x}" for what in (times, list(cues))), rate)
+        signatures = [f"{zlib.crc32(repr(what).encode()):08x}" for what in (times, list(cues))]
+        return cls(signatures[0], signatures[1], rate)
 
     @classmethod
     def of(cls, about: Mapping[str, Any]) -> "Asked | None":
