@@ -2,7 +2,8 @@
 
 A line is one recording on one head. It plays in NLA strips of the head's shape keys, from below: "Rest face" (all our
 shapes at 0), "Speech", "Expression" (a strip for each emotion), "Lips" (what these leave to speech) and "Blinks", each
-added to what lies below it, each with an Action of its own. A line touches its own frames only. The shape keys' active Action is the animator's own layer and plays on top.
+added to what lies below it, each with an Action of its own. A line touches its own frames only. The shape keys' active
+Action is the animator's own layer and plays on top.
 """
 
 import bpy
