@@ -282,9 +282,7 @@ class Talker:
         They depend on nothing but the cue and the take; with the same ``times - cue.start`` they are the same wherever
         the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
         """
-        coefficients = self.library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
-        made = self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
-        return opening_only(self.fusion_model.blendshapes[self.fusion_model.speech_count :], made)
+        return cue_weights(self.fusion_model, self.library, cue, times, seed, progress, cancelled)
 
     def _felt(
         self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback
@@ -301,6 +299,21 @@ class Talker:
             if len(frames):
                 result[frames] += on[frames, None] * self.cue_weights(cue, times[frames], seed, report, cancelled)
         return result
+
+
+def cue_weights(
+    fusion_model: "FusionModel",
+    library: ExpressionLibrary,
+    cue: Cue,
+    times: np.ndarray,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    cancelled: CancelCallback | None = None,
+) -> np.ndarray:
+    """:meth:`Talker.cue_weights` for whoever has not loaded what hears."""
+    coefficients = library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
+    made = fusion_model.weights(coefficients, library.basis, "expression", progress, cancelled)
+    return opening_only(fusion_model.blendshapes[fusion_model.speech_count :], made)
 
 
 def choose_device(name: str) -> str:

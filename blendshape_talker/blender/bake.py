@@ -4,9 +4,10 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
+from ..expression.library import ExpressionLibrary
 from ..face import meshes, neutral
 from ..files import plain_text
 from . import animation, viewing
@@ -21,6 +23,9 @@ from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
 from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
+
+if TYPE_CHECKING:
+    from ..fusion import FusionModel
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +196,19 @@ def _still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
     return scene, target
 
 
+def take_cue(cue: Cue, names: Sequence[str], rate: float, seed: int, device: str) -> CueTake:
+    """The weights of one emotion at ``rate`` frames a second, without hearing anything.
+
+    names: the expression's blendshapes on the head. Raises :class:`TalkerError` where those are of another model.
+    """
+    model = _fusion_model(device)
+    if tuple(names) != tuple(model.names[model.speech_count :]):
+        raise TalkerError("the head was baked by another version; bake again, then its emotions can be changed")
+    rows = rows_of(cue, rate)
+    weights = pipeline.cue_weights(model, ExpressionLibrary.load(), cue, rows / rate, seed)
+    return CueTake(cue, int(rows[0]), weights)
+
+
 def frame_rate_of(scene: bpy.types.Scene) -> float:
     """Frames a second of the scene (29.97 is 30 over a base of 1.001)."""
     return scene.render.fps / scene.render.fps_base
@@ -204,3 +222,11 @@ def absolute_path(path: str) -> str:
 @functools.lru_cache(maxsize=1)
 def _talker(device: str) -> "pipeline.Talker":
     return pipeline.Talker.load(device)
+
+
+@functools.lru_cache(maxsize=1)
+def _fusion_model(device: str) -> "FusionModel":
+    """The part that shapes expressions, without what hears."""
+    from ..fusion import FusionModel
+
+    return FusionModel.load(device=pipeline.choose_device(device))

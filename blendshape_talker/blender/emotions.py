@@ -69,6 +69,12 @@ def menu() -> tuple[tuple[str, str, str, str, int], ...]:
     return tuple(items)
 
 
+def felt() -> str:
+    """The emotion that a new strip proposes: the first that is plain to see."""
+    names = [item[0] for item in menu() if item[0]]
+    return "happy" if "happy" in names else names[0]
+
+
 def _description(name: str) -> str:
     return "The face of speech alone" if name == "neutral" else f"Speak with this emotion: {label(name).lower()}"
 

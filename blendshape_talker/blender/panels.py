@@ -8,6 +8,7 @@ from . import animation, emotions
 from .bake import absolute_path
 from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
+from .operators.emotions import AddEmotion, RefreshFace, SwapEmotion, chosen_strips, strips_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
@@ -137,6 +138,36 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
             column.prop(settings, name, slider=True)
 
 
+class EmotionStripsPanel(_TalkerPanel, bpy.types.Panel):
+    bl_idname = "VIEW3D_PT_blendshape_talker_emotions"
+    bl_parent_id = BakePanel.bl_idname
+    bl_label = "Emotions on the Timeline"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return animation.is_baked(context.scene.blendshape_talker.target)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.blendshape_talker
+        layout = _fields(self.layout, context)
+        problem = strips_problem(settings)
+        if problem:
+            explain(layout, context, problem)
+            return
+        layout.prop(settings, "strip_emotion")
+        layout.prop(settings, "strip_intensity", slider=True)
+        layout.prop(settings, "strip_seconds")
+        row = layout.row(align=True)
+        row.operator(AddEmotion.bl_idname, icon="ADD")
+        row.operator(SwapEmotion.bl_idname, icon="UV_SYNC_SELECT")
+        row.operator(RefreshFace.bl_idname, text="", icon="FILE_REFRESH")
+        chosen = chosen_strips(settings)
+        if chosen:
+            names = ", ".join(strip.name for _, strip in chosen[:3]) + (" …" if len(chosen) > 3 else "")
+            layout.label(text=f"Swap changes: {names}", icon="NLA")
+
+
 class ExportPanel(_TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_export"
     bl_label = "Export"
@@ -193,4 +224,4 @@ def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str,
     column.label(text=line, icon=icon)
 
 
-CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, ExportPanel)
+CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, EmotionStripsPanel, ExportPanel)

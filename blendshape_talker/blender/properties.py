@@ -6,6 +6,7 @@ from .. import pipeline
 from . import animation, emotions
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
+STRIP_SECONDS = (0.1, 600.0)
 _DEVICES = {
     "auto": ("Automatic", "The fastest device that PyTorch finds"),
     "cpu": ("CPU", "Works everywhere"),
@@ -66,6 +67,17 @@ class TalkerSettings(bpy.types.PropertyGroup):
     take: bpy.props.IntProperty(
         name="Take", default=0, min=0, max=9999,
         description="Another number is another performance of the same recording, in the mouth and in the face",
+    )  # fmt: skip
+    strip_emotion: bpy.props.EnumProperty(
+        name="Emotion", description="The emotion of the next strip", items=emotions.menu(), default=emotions.felt()
+    )
+    strip_intensity: bpy.props.FloatProperty(
+        name="Intensity", description="How much of the emotion the next strip shows",
+        default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",
+    )  # fmt: skip
+    strip_seconds: bpy.props.FloatProperty(
+        name="Length", description="How long the next strip is",
+        default=2.0, min=STRIP_SECONDS[0], max=STRIP_SECONDS[1], subtype="TIME_ABSOLUTE",
     )  # fmt: skip
     sound_in_step: bpy.props.BoolProperty(
         name="Sound in Step", description="A bake has let this scene's playback follow the sound", options={"HIDDEN"}

@@ -6,10 +6,12 @@ import bpy
 
 from . import emotions, panels, properties
 from .operators import baking, exporting, heads, recording
+from .operators import emotions as emotion_strips
 
 COMMAND = "blendshape_talker"
 CLASSES = (
-    *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *exporting.CLASSES, *panels.CLASSES,
+    *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
+    *exporting.CLASSES, *panels.CLASSES,
 )  # fmt: skip
 _commands: list = []
 

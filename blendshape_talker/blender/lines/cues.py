@@ -14,9 +14,9 @@ import bpy
 import numpy as np
 
 from ...expression.cues import Cue
-from . import actions, layers, strength
+from . import actions, derived, layers, shapes, strength
 from .hands import retire
-from .marks import Line, is_cue, read_action, write_mark
+from .marks import Line, is_cue, key_names, lines_of, read_action, write_mark
 
 ENDS_BEFORE = 0.01  # frames: a strip without blend-out would still show its last frame on the cue's end
 _MOVED = 0.02  # frames between where a strip lies and where it was put from which on hands have moved it
@@ -160,6 +160,45 @@ def new_action(
 def strip_name(cue: Cue) -> str:
     """What a strip is called: "happy", "angry 0.8"."""
     return cue.emotion if cue.intensity == 1.0 else f"{cue.emotion} {cue.intensity:g}"
+
+
+def add_to(target: bpy.types.Object, line: Line, take: CueTake) -> bpy.types.NlaStrip:
+    """Put an emotion into a line that is there, at the line's strength; lips and blinks follow."""
+    names = key_names(target.data.shape_keys)
+    paths = [shapes.value_path(names[name]) for name in derived.expression_shapes(line)]
+    factor = strength.strength_of(line, "expression") or 1.0
+    strip = add(target, take, line.record | {"line": line.uid}, Frames.of(line), paths, factor, own=True)
+    refresh(target, line.uid)
+    return strip
+
+
+def swap(target: bpy.types.Object, line: Line, changed: Sequence[tuple[bpy.types.NlaStrip, CueTake]]) -> None:
+    """Let strips of a line show other emotions; their places, fades and all else stay, lips and blinks follow."""
+    names = key_names(target.data.shape_keys)
+    paths = [shapes.value_path(names[name]) for name in derived.expression_shapes(line)]
+    factor, frames = strength.strength_of(line, "expression") or 1.0, Frames.of(line)
+    for strip, take in changed:
+        action = new_action(target, take, line.record | {"line": line.uid}, frames, paths, factor, own=True)
+        exchange(strip, action, take.cue, frames.rate)
+    refresh(target, line.uid)
+
+
+def refresh(target: bpy.types.Object, uid: str) -> None:
+    """Compute lips and blinks of a line for its strips as they lie now."""
+    keys = target.data.shape_keys
+    for line in lines_of(keys):
+        if line.uid == uid:
+            derived.refresh(target, line)
+    keys.update_tag(refresh={"TIME"})
+
+
+def problem(line: Line | None) -> str | None:
+    """Why emotions cannot be put into ``line``, in one line; None when they can."""
+    if line is None:
+        return "no line on this head yet; bake first"
+    if not line.actions("lips") or not isinstance(line.record.get("fps"), int | float):
+        return f"{line.name} was baked by an older version; bake it again to have its emotions as strips"
+    return None
 
 
 def cue_strips(line: Line) -> list[tuple[Any, bpy.types.NlaStrip]]:

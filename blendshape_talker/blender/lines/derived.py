@@ -34,10 +34,15 @@ def refresh(target: bpy.types.Object, line: Line) -> None:
         logger.info("lips and blinks of %s stay as they are: %s", line.name, error)
 
 
+def expression_shapes(line: Line) -> list[str]:
+    """Names (K_E,) of the expression's blendshapes in the order of a take."""
+    return _shapes_of(line, "lips", "blinks", "expression")
+
+
 def weights_of(target: bpy.types.Object, line: Line, layer: str, frames: np.ndarray) -> np.ndarray:
     """(F, K_E) what the strips of a layer above the speech add at ``frames`` (F,) of the scene."""
     names = key_names(target.data.shape_keys)
-    paths = [value_path(names[name]) for name in _shapes_of(line, "lips", "blinks", layer)]
+    paths = [value_path(names[name]) for name in expression_shapes(line)]
     return evaluate.values(line.strips.get(layer, ()), paths, frames)
 
 

@@ -43,8 +43,8 @@ def idle_in_object_mode(operator: Callable, context: bpy.types.Context) -> bool:
 
 
 def redraw(context: bpy.types.Context) -> None:
-    """Draw every 3D view and its sidebar anew."""
+    """Draw every 3D view with its sidebar, and every NLA editor, anew."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "NLA_EDITOR"):
                 area.tag_redraw()

@@ -1,0 +1,175 @@
+"""Emotions on the timeline after the bake: one more, another one, and what follows when strips were moved by hand."""
+
+from dataclasses import replace
+
+import bpy
+
+from ...errors import TalkerError
+from ...expression.cues import INTENSITY_RANGE, Cue, arrange
+from ...expression.library import ExpressionLibrary
+from .. import animation, bake, emotions
+from ..lines import checks, cues, derived
+from ..lines.marks import Line
+from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
+from .common import idle, redraw, reported
+
+
+def strips_problem(settings: TalkerSettings) -> str | None:
+    """Why emotions on the timeline cannot be changed now, None when they can."""
+    problem = animation.target_problem(settings.target)
+    if problem:
+        return problem
+    line = shown_line(settings)
+    return cues.problem(line) or (checks.line_problem(line) if line else None)
+
+
+def playing_line(settings: TalkerSettings) -> Line | None:
+    """The line that speaks at the playhead; None between lines."""
+    line, frame = shown_line(settings), settings.id_data.frame_current
+    return line if line is not None and line.frames[0] <= frame <= line.frames[1] else None
+
+
+def chosen_strips(settings: TalkerSettings) -> list[tuple[Line, bpy.types.NlaStrip]]:
+    """The selected emotion strips of the head; without any, the one at the playhead that began last."""
+    every = [(line, strip) for line in animation.lines(settings.target) for _, strip in cues.cue_strips(line)]
+    selected = [item for item in every if item[1].select]
+    frame = settings.id_data.frame_current
+    here = [item for item in every if item[1].frame_start <= frame <= item[1].frame_end]
+    return selected or here[-1:]
+
+
+class _OnStrips:
+    """What the operators share: when they are grey, and settings of the panel where a script gives none."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        settings = context.scene.blendshape_talker
+        problem = strips_problem(settings) or cls._problem(settings)
+        if problem:
+            cls.poll_message_set(problem)
+        return problem is None
+
+    @classmethod
+    def _problem(cls, settings: TalkerSettings) -> str | None:
+        return None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        settings = context.scene.blendshape_talker
+        for name in ("emotion", "intensity", "seconds"):
+            if name in self.bl_rna.properties and not self.properties.is_property_set(name):
+                setattr(self, name, getattr(settings, f"strip_{name}"))
+        return self.execute(context)
+
+    def _take(self, context: bpy.types.Context, line: Line, cue: Cue) -> cues.CueTake:
+        seed = line.record.get("seed")
+        names = derived.expression_shapes(line)
+        rate = float(line.record["fps"])
+        return bake.take_cue(cue, names, rate, seed if isinstance(seed, int) else 0, chosen_device(context))
+
+
+class AddEmotion(_OnStrips, bpy.types.Operator):
+    """Put an emotion at the playhead: a strip in track Expression, to be moved and faded in the NLA editor"""
+
+    bl_idname = "blendshape_talker.add_emotion"
+    bl_label = "Add Emotion"
+    bl_options = {"REGISTER", "UNDO"}
+
+    emotion: bpy.props.EnumProperty(
+        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
+    )
+    intensity: bpy.props.FloatProperty(
+        name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )  # fmt: skip
+    seconds: bpy.props.FloatProperty(
+        name="Length", default=2.0, min=STRIP_SECONDS[0], max=STRIP_SECONDS[1], subtype="TIME_ABSOLUTE",
+        options={"SKIP_SAVE"},
+    )  # fmt: skip
+
+    @classmethod
+    def _problem(cls, settings: TalkerSettings) -> str | None:
+        return None if playing_line(settings) else "the head does not speak here; move the playhead into a line"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            settings = context.scene.blendshape_talker
+            line = playing_line(settings)
+            frames = cues.Frames.of(line)
+            start = max(context.scene.frame_current - frames.place, 0.0) / frames.rate
+            last = (line.frames[1] - frames.place + 1) / frames.rate
+            asked = Cue(start, start + self.seconds, self.emotion, self.intensity)
+            (cue,) = arrange([asked], max(last, start + 1 / frames.rate), ExpressionLibrary.load())
+            take = self._take(context, line, cue)
+            _select(settings.target, cues.add_to(settings.target, line, take))
+            redraw(context)
+            self.report({"INFO"}, f"{emotions.label(cue.emotion)} for {cue.seconds:.1f} s from here on")
+        return outcome
+
+
+class SwapEmotion(_OnStrips, bpy.types.Operator):
+    """Give the selected emotion strips, or the one at the playhead, this emotion; their places and fades stay"""
+
+    bl_idname = "blendshape_talker.swap_emotion"
+    bl_label = "Swap"
+    bl_options = {"REGISTER", "UNDO"}
+
+    emotion: bpy.props.EnumProperty(
+        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
+    )
+    intensity: bpy.props.FloatProperty(
+        name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )  # fmt: skip
+
+    @classmethod
+    def _problem(cls, settings: TalkerSettings) -> str | None:
+        return None if chosen_strips(settings) else "no emotion strip is selected in the NLA editor or at the playhead"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            target = context.scene.blendshape_talker.target
+            chosen = chosen_strips(context.scene.blendshape_talker)
+            for problem in filter(None, (cues.problem(line) or checks.line_problem(line) for line, _ in chosen)):
+                raise TalkerError(problem)
+            changed: dict[str, list] = {}
+            for line, strip in chosen:
+                cue = replace(cues.baked_cue(strip.action), emotion=self.emotion, intensity=self.intensity)
+                (fresh,) = arrange([replace(cue, blend_in=None, blend_out=None)], cue.end, ExpressionLibrary.load())
+                changed.setdefault(line.uid, []).append((strip, self._take(context, line, fresh)))
+            for line in animation.lines(target):
+                if line.uid in changed:
+                    cues.swap(target, line, changed[line.uid])
+            redraw(context)
+            self.report({"INFO"}, f"{len(chosen)} now {emotions.label(self.emotion).lower()}")
+        return outcome
+
+
+class RefreshFace(_OnStrips, bpy.types.Operator):
+    """Let lips and blinks follow strips that were moved, faded or muted by hand, so that the lips still meet"""
+
+    bl_idname = "blendshape_talker.refresh"
+    bl_label = "Refresh"
+    bl_options = {"UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            target = context.scene.blendshape_talker.target
+            for line in animation.lines(target):
+                cues.refresh(target, line.uid)
+            redraw(context)
+        return outcome
+
+
+def _select(target: bpy.types.Object, chosen: bpy.types.NlaStrip) -> None:
+    """Select one strip and no other, so that G moves it at once."""
+    for track in target.data.shape_keys.animation_data.nla_tracks:
+        for strip in track.strips:
+            strip.select = strip == chosen
+
+
+CLASSES = (AddEmotion, SwapEmotion, RefreshFace)
