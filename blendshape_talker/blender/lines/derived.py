@@ -81,6 +81,7 @@ class _Face:
 
     def __init__(self, target: bpy.types.Object, line: Line) -> None:
         self.line = line
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
         names = key_names(target.data.shape_keys)
         speech, expression = (_shapes_of(line, *layers) for layers in (("speech",), ("lips", "blinks")))
         self.known = bool(expression) and all(name in names for name in (*speech, *expression))
@@ -114,7 +115,9 @@ class _Face:
             if strip.extrapolation != "NOTHING"
             or (strip.frame_end >= frames.min() and strip.frame_start <= frames.max())
         ]
-        return evaluate.values(near, self.paths, frames)
+        if self._last is None or not np.array_equal(self._last[0], frames):  # lips and lids ask for the same
+            self._last = frames, evaluate.values(near, self.paths, frames)
+        return self._last[1]
 
 
 def _shapes_of(line: Line, *layers: str) -> list[str]:
