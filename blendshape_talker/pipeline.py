@@ -156,6 +156,45 @@ class Animation:
                 member.write(self.displacements(start, start + block).astype("<f4").tobytes())
 
 
+@dataclass(frozen=True)
+class Expressions:
+    """The part of a :class:`Talker` that hears nothing: an emotion becomes weights."""
+
+    fusion_model: "FusionModel"
+    library: ExpressionLibrary
+
+    @classmethod
+    def load(cls, device: str = "auto") -> "Expressions":
+        """Load the bundled weights onto ``device``; torch is imported here and not before."""
+        chosen = choose_device(device)
+        from .fusion import FusionModel
+
+        return cls(FusionModel.load(device=chosen), ExpressionLibrary.load())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names (K_E,) of the expression's blendshapes."""
+        return self.fusion_model.names[self.fusion_model.speech_count :]
+
+    def cue_weights(
+        self,
+        cue: Cue,
+        times: np.ndarray,
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> np.ndarray:
+        """(T, K_E) weights of one cue at ``times``, seconds of the recording, as if fully on: its strip's Action.
+
+        The opening of the mouth is the one that the emotion wants; what of it is seen, the lip layer says.
+        They depend on nothing but the cue and the take; with the same ``times - cue.start`` they are the same wherever
+        the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
+        """
+        coefficients = self.library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
+        made = self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
+        return opening_only(self.fusion_model.blendshapes[self.fusion_model.speech_count :], made)
+
+
 class Talker:
     """Both networks and the expression library, loaded once; :meth:`animate` is the whole path."""
 
@@ -268,26 +307,15 @@ class Talker:
             warnings=(*recording.warnings, *([doubt] if doubt else [])),
         )
 
-    def cue_weights(
-        self,
-        cue: Cue,
-        times: np.ndarray,
-        seed: int = 0,
-        progress: ProgressCallback | None = None,
-        cancelled: CancelCallback | None = None,
-    ) -> np.ndarray:
-        """(T, K_E) weights of one cue at ``times``, seconds of the recording, as if fully on: its strip's Action.
-
-        The opening of the mouth is the one that the emotion wants; what of it is seen, the lip layer says.
-        They depend on nothing but the cue and the take; with the same ``times - cue.start`` they are the same wherever
-        the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
-        """
-        return cue_weights(self.fusion_model, self.library, cue, times, seed, progress, cancelled)
+    def cue_weights(self, cue: Cue, times: np.ndarray, seed: int = 0) -> np.ndarray:
+        """(T, K_E): see :meth:`Expressions.cue_weights`."""
+        return Expressions(self.fusion_model, self.library).cue_weights(cue, times, seed)
 
     def _felt(
         self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback
     ) -> np.ndarray:
         """(T, K_E) the sum of the cues, faded."""
+        made = Expressions(self.fusion_model, self.library)
         result = np.zeros((len(times), len(self.fusion_model.names) - self.fusion_model.speech_count), np.float32)
         for number, cue in enumerate(cues):
 
@@ -297,23 +325,8 @@ class Talker:
             on = fade(cue, times)
             frames = np.flatnonzero(on)
             if len(frames):
-                result[frames] += on[frames, None] * self.cue_weights(cue, times[frames], seed, report, cancelled)
+                result[frames] += on[frames, None] * made.cue_weights(cue, times[frames], seed, report, cancelled)
         return result
-
-
-def cue_weights(
-    fusion_model: "FusionModel",
-    library: ExpressionLibrary,
-    cue: Cue,
-    times: np.ndarray,
-    seed: int = 0,
-    progress: ProgressCallback | None = None,
-    cancelled: CancelCallback | None = None,
-) -> np.ndarray:
-    """:meth:`Talker.cue_weights` for whoever has not loaded what hears."""
-    coefficients = library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
-    made = fusion_model.weights(coefficients, library.basis, "expression", progress, cancelled)
-    return opening_only(fusion_model.blendshapes[fusion_model.speech_count :], made)
 
 
 def choose_device(name: str) -> str:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -15,7 +14,6 @@ import numpy as np
 from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
-from ..expression.library import ExpressionLibrary
 from ..face import meshes, neutral
 from ..files import plain_text
 from . import animation, viewing
@@ -23,9 +21,6 @@ from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
 from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
-
-if TYPE_CHECKING:
-    from ..fusion import FusionModel
 
 logger = logging.getLogger(__name__)
 
@@ -201,12 +196,11 @@ def take_cue(cue: Cue, names: Sequence[str], rate: float, seed: int, device: str
 
     names: the expression's blendshapes on the head. Raises :class:`TalkerError` where those are of another model.
     """
-    model = _fusion_model(device)
-    if tuple(names) != tuple(model.names[model.speech_count :]):
+    expressions = _expressions(device)
+    if tuple(names) != expressions.names:
         raise TalkerError("the head was baked by another version; bake again, then its emotions can be changed")
     rows = rows_of(cue, rate)
-    weights = pipeline.cue_weights(model, ExpressionLibrary.load(), cue, rows / rate, seed)
-    return CueTake(cue, int(rows[0]), weights)
+    return CueTake(cue, int(rows[0]), expressions.cue_weights(cue, rows / rate, seed))
 
 
 def frame_rate_of(scene: bpy.types.Scene) -> float:
@@ -225,8 +219,5 @@ def _talker(device: str) -> "pipeline.Talker":
 
 
 @functools.lru_cache(maxsize=1)
-def _fusion_model(device: str) -> "FusionModel":
-    """The part that shapes expressions, without what hears."""
-    from ..fusion import FusionModel
-
-    return FusionModel.load(device=pipeline.choose_device(device))
+def _expressions(device: str) -> "pipeline.Expressions":
+    return pipeline.Expressions.load(device)

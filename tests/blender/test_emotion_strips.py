@@ -120,9 +120,9 @@ def test_refresh_closes_the_lips_under_a_strip_that_was_moved(head, heard):
 
 def test_a_bake_of_another_model_is_told(head, monkeypatch):
     class Other:
-        speech_count, names = 1, ("speech a", "expression b")
+        names = ("expression b",)
 
-    monkeypatch.setattr(bake, "_fusion_model", lambda device: Other)
+    monkeypatch.setattr(bake, "_expressions", lambda device: Other)
     bpy.context.scene.frame_set(35)
     with pytest.raises(RuntimeError, match="another version; bake again"):
         bpy.ops.blendshape_talker.add_emotion()
