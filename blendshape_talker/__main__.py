@@ -115,6 +115,9 @@ def _add_bake(commands: "Subparsers") -> None:
     parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="the scene's frames a second (30)")
     parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: fbx, abc, glb, usdc")
     parser.add_argument("--preview", metavar="F.mp4", help="also render a preview video with sound")
+    parser.add_argument(
+        "--reduce", type=float, metavar="MM", help="few Bézier keys, no vertex off by more (0.1, 0.25, 0.5 …)"
+    )
     parser.set_defaults(run=_bake)
 
 
@@ -126,7 +129,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
         exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
-        neutralise=arguments.neutralise,
+        neutralise=arguments.neutralise, reduce=arguments.reduce,
     )  # fmt: skip
     progress.close()
     for path in written:

@@ -16,7 +16,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
-from . import animation, viewing
+from . import animation, hand_keys, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
@@ -152,6 +152,9 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     started = time.perf_counter()
     old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
     written = animation.write_take(target, take)
+    for line in animation.lines(target):
+        if line.uid == written.uid:
+            hand_keys.remember(line)
     logger.info("wrote %d curves of %d keys in %.3f s", *reversed(take.weights.shape), time.perf_counter() - started)
     for line in animation.lines(target) if old else []:
         if line.start == old[0]:

@@ -11,7 +11,7 @@ from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..files import check_input
-from . import bake, scene_io
+from . import animation, bake, fewer_keys, scene_io
 from .export import export_head, format_of
 from .outputs import blender_at_work, whole_outputs
 from .preview import render_preview
@@ -36,13 +36,14 @@ def bake_to_files(
     notify: Callable[[str], None] | None = None,
     cues: Sequence[Cue] | None = None,
     neutralise: bool = False,
+    reduce: float | None = None,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
     out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
     ``notify`` gets a line on what was understood and handled, such as a mesh in millimetres, and on what is doubtful.
-    neutralise: take the mesh's own expression out. Returns the paths written. Closes whatever file is open. Raises
-    :class:`TalkerError`.
+    neutralise: take the mesh's own expression out; reduce: mm by which few Bézier keys may be off. Returns the paths
+    written. Closes whatever file is open. Raises :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -52,6 +53,8 @@ def bake_to_files(
     for path in exports:
         format_of(path)
     pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues)
+    if reduce is not None:
+        fewer_keys.check_bound(reduce)
     check_input(audio, "a recording")
     if mesh:
         check_input(mesh, "a FLAME mesh")
@@ -79,6 +82,11 @@ def bake_to_files(
                 notify(f"{audio}: {warning}")
         report(share, "writing shape keys and curves")
         bake.apply(request, take)
+        if reduce is not None:
+            report(share, "reducing keys")
+            reduced = fewer_keys.reduce_line(head, animation.lines(head)[0], reduce)
+            if notify:
+                notify(f"{audio}: {reduced}")
         _prepare_for_viewing(context.scene)
         for path in temporary[1 : 1 + len(exports)]:
             report(share, f"exporting {path.suffix}")

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import bpy
 
-from . import emotions, panels, properties
-from .operators import baking, exporting, heads, recording
+from . import curves_panel, emotions, panels, properties
+from .operators import baking, curves, exporting, heads, recording
 from .operators import emotions as emotion_strips
 
 COMMAND = "blendshape_talker"
 CLASSES = (
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
-    *exporting.CLASSES, *panels.CLASSES,
+    *curves.CLASSES, *exporting.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
 )  # fmt: skip
 _commands: list = []
 

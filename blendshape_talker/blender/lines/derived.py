@@ -89,7 +89,7 @@ class _Face:
             return
         self.paths = [value_path(names[name]) for name in expression]
         self.speech_paths = [value_path(names[name]) for name in speech]
-        both = _on_canonical_head(target, [names[name] for name in (*speech, *expression)])
+        both = on_canonical_head(target, [names[name] for name in (*speech, *expression)])
         self.speech_shapes, self.shapes = both[: len(speech)], both[len(speech) :]
 
     def lips(self, action: bpy.types.Action, strip: bpy.types.NlaStrip, rows: np.ndarray, frames: np.ndarray):
@@ -130,7 +130,7 @@ def _shapes_of(line: Line, *layers: str) -> list[str]:
     return []
 
 
-def _on_canonical_head(target: bpy.types.Object, names: list[str]) -> np.ndarray:
+def on_canonical_head(target: bpy.types.Object, names: list[str]) -> np.ndarray:
     """(names, 5023, 3) what shape keys add, in metres along the canonical head's axes."""
     fit = meshes.fit_to_canonical(rest_vertices(target))
     deltas = fit.scale * shape_deltas(target.data.shape_keys, names) @ np.asarray(fit.rotation, np.float32).T

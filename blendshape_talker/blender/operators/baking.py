@@ -10,9 +10,8 @@ from ...expression.cues import read_cues
 from ...job import Job
 from .. import animation, bake, emotions, viewing
 from ..properties import chosen_device
-from .common import WHILE_RUNNING, idle, redraw, reported
-
-_POLL_SECONDS = 0.1
+from .common import WHILE_RUNNING, idle, reported
+from .running import Running
 
 
 def bake_problem(context: bpy.types.Context) -> str | None:
@@ -55,7 +54,7 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
     )  # fmt: skip
 
 
-class Bake(bpy.types.Operator):
+class Bake(Running, bpy.types.Operator):
     """Let the head speak the recording: shape keys, NLA strips and a sound strip. Other lines and keys stay"""
 
     bl_idname = "blendshape_talker.bake"
@@ -75,69 +74,28 @@ class Bake(bpy.types.Operator):
             cls.poll_message_set(problem)
         return problem is None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Run to the end without showing anything: for scripts and the background."""
-        outcome: set[str] = set()
-        with reported(self, outcome):
-            request = self._request(context)
-            job = self._job(request)
-            self._finish(context, request, job.result())
-        return outcome
-
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Run on a thread while the interface stays alive."""
+        """Ask first where hands' work would no longer play."""
         if not self.replace and what_hands_made(context):
             return bpy.ops.blendshape_talker.bake_replacing("INVOKE_DEFAULT")
-        outcome: set[str] = set()
-        with reported(self, outcome):
-            self._pending = self._request(context)
-        if "CANCELLED" in outcome:
-            return outcome
+        return super().invoke(context, event)
+
+    def _begin(self, context: bpy.types.Context) -> Job:
         self._was_baked = animation.is_baked(context.scene.blendshape_talker.target)
-        self._running = self._job(self._pending)
-        state = context.window_manager.blendshape_talker
-        state.running, state.cancel, state.fraction, state.message = True, False, 0.0, "starting"
-        self._timer = context.window_manager.event_timer_add(_POLL_SECONDS, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        redraw(context)
-        return {"RUNNING_MODAL"}
+        self._pending = request = self._request(context)
+        return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        state = context.window_manager.blendshape_talker
-        if event.type == "ESC" and event.value == "PRESS":
-            state.cancel = True
-        if state.cancel:
-            self._running.cancel()
-            state.message = "stopping"
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        if not self._running.done:
-            if not state.cancel:
-                state.fraction, state.message = self._running.progress
-            redraw(context)
-            return {"PASS_THROUGH"}
-        self._stop_showing(context)
-        outcome: set[str] = set()
-        with reported(self, outcome):
-            line = self._finish(context, self._pending, self._running.result())
-            lowest, highest = line.frames
-            # a line that is baked again is compared where the playhead stands
-            if not (self._was_baked and lowest <= context.scene.frame_current <= highest):
-                context.scene.frame_set(viewing.speaking_frame(line))
-        return outcome
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator itself, for instance because another file is opened."""
-        self._running.cancel()
-        self._stop_showing(context)
+    def _end(self, context: bpy.types.Context, take: animation.Take, shown: bool) -> None:
+        line = self._finish(context, self._pending, take)
+        lowest, highest = line.frames
+        # a line that is baked again is compared where the playhead stands
+        if shown and not (self._was_baked and lowest <= context.scene.frame_current <= highest):
+            context.scene.frame_set(viewing.speaking_frame(line))
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker
         performance = performance_of(context)
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
-
-    def _job(self, request: bake.Request) -> Job:
-        return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 
     def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
         target = bake.apply(request, take, self.replace)
@@ -151,14 +109,6 @@ class Bake(bpy.types.Operator):
         if doubts:
             self.report({"WARNING"}, "; ".join(doubts))
         return line
-
-    def _stop_showing(self, context: bpy.types.Context) -> None:
-        context.window_manager.event_timer_remove(self._timer)
-        context.window_manager.blendshape_talker.running = False
-        redraw(context)
-        # panels that changed their height find their places only in a later redraw, on a slow machine a much later one
-        for seconds in (0.3, 1.0, 3.0):
-            bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=seconds)
 
 
 class BakeReplacing(bpy.types.Operator):

@@ -1,0 +1,67 @@
+"""Curves after a bake: fewer keys."""
+
+import bpy
+
+from ...errors import TalkerError
+from ...job import Job
+from .. import animation, fewer_keys
+from .common import idle
+from .running import Running
+
+
+def line_problem(context: bpy.types.Context) -> str | None:
+    """Why nothing can be done to the curves of the line at the playhead; None when it can."""
+    target = context.scene.blendshape_talker.target
+    if not animation.lines(target):
+        return "the chosen head has no line yet; press Bake first"
+    return animation.target_problem(target)
+
+
+class ReduceKeys(Running, bpy.types.Operator):
+    """Replace the line's keys on every frame by few Bézier keys, none of which moves a vertex by more than the error"""
+
+    bl_idname = "blendshape_talker.reduce_keys"
+    bl_label = "Reduce Keys"
+    bl_options = {"UNDO"}
+
+    error: bpy.props.EnumProperty(
+        name="Error",
+        description="How far the farthest vertex may leave its place",
+        items=[(f"{bound:g}", f"{bound:g} mm", "") for bound in fewer_keys.BOUNDS],
+        default="0.25",
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        return f"{cls.__doc__}: {properties.error} mm"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        problem = line_problem(context)
+        if problem:
+            cls.poll_message_set(problem)
+        return problem is None
+
+    def _begin(self, context: bpy.types.Context) -> Job:
+        settings = context.scene.blendshape_talker
+        self._target = settings.target.session_uid
+        line = animation.line_at(settings.target, context.scene.frame_current)
+        self._line = line.uid
+        self._task = task = fewer_keys.prepare(settings.target, line, float(self.error))
+
+        def work(progress, cancelled):
+            return task.fit(lambda fraction: progress(fraction, "reducing keys"), cancelled)
+
+        return Job(work).start()
+
+    def _end(self, context: bpy.types.Context, fitted: list, shown: bool) -> None:
+        target = next((item for item in bpy.data.objects if item.session_uid == self._target), None)
+        line = next((item for item in animation.lines(target) if item.uid == self._line), None)
+        if line is None:
+            raise TalkerError("that line is no longer there")
+        self.report({"INFO"}, f"{line.name}: {fewer_keys.write(target, line, self._task, fitted)}")
+
+
+CLASSES = (ReduceKeys,)

@@ -1,0 +1,80 @@
+"""Buttons whose work takes a while: a job on a thread while the interface lives, Esc stops it, then one write."""
+
+from typing import Any
+
+import bpy
+
+from ...job import Job
+from .common import redraw, reported
+
+_POLL_SECONDS = 0.1
+
+
+class Running:
+    """What such an operator is besides: it says what to do in :meth:`_begin` and what becomes of it in :meth:`_end`.
+
+    Both may raise :class:`TalkerError`; only :meth:`_end` may write.
+    """
+
+    def _begin(self, context: bpy.types.Context) -> Job:
+        """Read Blender's data and start the job."""
+        raise NotImplementedError
+
+    def _end(self, context: bpy.types.Context, result: Any, shown: bool) -> None:
+        """Write the job's ``result`` and report; ``shown`` in front of a person, who may be shown where to look."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run to the end without showing anything: for scripts and the background."""
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            self._end(context, self._begin(context).result(), False)
+        return outcome
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Run on a thread while the interface stays alive."""
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            self._running = self._begin(context)
+        if "CANCELLED" in outcome:
+            return outcome
+        state = context.window_manager.blendshape_talker
+        state.running, state.cancel, state.fraction, state.message = True, False, 0.0, "starting"
+        self._timer = context.window_manager.event_timer_add(_POLL_SECONDS, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        redraw(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Show how far the job is; when it has ended, end."""
+        state = context.window_manager.blendshape_talker
+        if event.type == "ESC" and event.value == "PRESS":
+            state.cancel = True
+        if state.cancel:
+            self._running.cancel()
+            state.message = "stopping"
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if not self._running.done:
+            if not state.cancel:
+                state.fraction, state.message = self._running.progress
+            redraw(context)
+            return {"PASS_THROUGH"}
+        self._stop_showing(context)
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            self._end(context, self._running.result(), True)
+        return outcome
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator itself, for instance because another file is opened."""
+        self._running.cancel()
+        self._stop_showing(context)
+
+    def _stop_showing(self, context: bpy.types.Context) -> None:
+        context.window_manager.event_timer_remove(self._timer)
+        context.window_manager.blendshape_talker.running = False
+        redraw(context)
+        # panels that changed their height find their places only in a later redraw, on a slow machine a much later one
+        for seconds in (0.3, 1.0, 3.0):
+            bpy.app.timers.register(lambda: redraw(bpy.context), first_interval=seconds)
