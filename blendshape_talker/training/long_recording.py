@@ -1,0 +1,126 @@
+"""A long recording: what its bake in Blender takes beside ``animate`` alone, and how the bar moves meanwhile.
+
+Each of the two runs in a process of its own. Processor time counts all threads and says the same on a busy machine;
+the peak is of the whole process, Blender and PyTorch included.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..checkpoint import ASSETS
+from ..errors import TalkerError
+from ..files import whole_file
+from ..speech.audio import SAMPLE_RATE, load_recording
+
+_COMMON = """
+import resource, sys, time
+import numpy
+def figure(name, value):
+    print("FIGURE", name, value)
+def peak():
+    figure("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1000))
+"""
+_ANIMATE = (
+    _COMMON
+    + """
+from blendshape_talker.pipeline import Talker
+start = time.process_time(), time.perf_counter()
+Talker.load("cpu").animate(sys.argv[1], "happy", fps=24)
+figure("cpu_s", time.process_time() - start[0])
+figure("s", time.perf_counter() - start[1])
+peak()
+"""
+)
+_BAKE = (
+    _COMMON
+    + """
+import bpy
+import blendshape_talker
+from blendshape_talker.blender import animation, bake
+from blendshape_talker.job import Job
+blendshape_talker.register()
+bpy.ops.blendshape_talker.add_demo_head()
+settings = bpy.context.scene.blendshape_talker
+settings.audio, settings.emotion = sys.argv[1], "happy"
+start = time.process_time(), time.perf_counter()
+request = bake.make_request(bpy.context.scene, settings.target, bake.Performance(sys.argv[1], "happy"))
+job = Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
+seen = [(0.0, 0.0)]
+while not job.wait(0.1):  # as the bar of the panel looks at it
+    fraction = job.progress[0]
+    if fraction > seen[-1][1]:
+        seen.append((time.perf_counter() - start[1], fraction))
+took = time.perf_counter() - start[1]
+seen.append((took, 1.0))
+figure("bar_longest_standstill_share", max(b[0] - a[0] for a, b in zip(seen, seen[1:])) / took)
+times, fractions = zip(*seen)
+tenths = numpy.diff(numpy.interp(numpy.linspace(0, 1, 11), fractions, times)) / took
+figure("bar_longest_tenth_share", tenths.max())
+figure("bar_shortest_tenth_share", tenths.min())
+frozen = time.process_time(), time.perf_counter()
+bake.apply(request, job.result())
+figure("writing_cpu_s", time.process_time() - frozen[0])
+figure("cpu_s", time.process_time() - start[0])
+figure("s", time.perf_counter() - start[1])
+for name in ("expression", "speech"):
+    begin = time.process_time()
+    getattr(animation, f"set_{name}_strength")(settings.target, 0.5)
+    figure(f"{name}_slider_cpu_s", time.process_time() - begin)
+peak()
+job = Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
+time.sleep(max(2.0, 0.1 * took))
+begin = time.perf_counter()
+job.cancel()
+job.wait()
+figure("stopping_s", time.perf_counter() - begin)
+blendshape_talker.unregister()
+"""
+)
+
+
+def run(
+    json_path: str | os.PathLike[str] | None = None,
+    seconds: float = 3600.0,
+    progress: Callable[[float, str], None] | None = None,
+) -> str:
+    """Animate and bake ``seconds`` of the demo recording, repeated; a table as text.
+
+    Raises :class:`TalkerError` where Blender's module is not there.
+    """
+    import soundfile
+
+    report = progress or (lambda fraction, message: None)
+    samples = np.resize(load_recording(ASSETS / "demo_speech.flac").samples, round(seconds * SAMPLE_RATE))
+    figures: dict[str, float | int] = {"cores": os.cpu_count() or 1, "recording_s": float(seconds)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        soundfile.write(path, samples, SAMPLE_RATE)
+        for share, name, script in ((0.0, "animate", _ANIMATE), (0.4, "bake", _BAKE)):
+            report(share, f"{name} {seconds:g} s of speech")
+            figures |= {f"{name}_{key}": value for key, value in _figures(script, path).items()}
+    figures["bake_times_animate_cpu"] = figures["bake_cpu_s"] / figures["animate_cpu_s"]
+    report(1.0, "Measured")
+    if json_path is not None:
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(figures, indent=1).encode())
+    width = max(map(len, figures))
+    return "\n".join(f"{name:<{width}}  {value:.3f}" for name, value in figures.items())
+
+
+def _figures(script: str, recording: Path) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", script, recording],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+        raise TalkerError(f"the long recording cannot be timed: {reason}")
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("FIGURE ")]
+    return {name: float(value) for _, name, value in lines}
