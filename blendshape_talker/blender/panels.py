@@ -86,19 +86,17 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
         settings = context.scene.blendshape_talker
         state = context.window_manager.blendshape_talker
         layout = self.layout
-        if state.running:
-            row = layout.row(align=True)
-            row.progress(factor=state.fraction, text=state.message.capitalize(), type="BAR")
-            row.operator(CancelBake.bl_idname, text="", icon="X")
-            layout.label(text="Esc stops it", icon="INFO")
-            return
-        problem = bake_problem(context)
-        label, plan = ("Bake", "") if problem else bake_plan(settings)
-        row = layout.row()
+        row = layout.row(align=True)
         row.scale_y = 1.4
-        row.operator(Bake.bl_idname, text=label, icon="PLAY")
-        if problem or plan:
-            explain(layout, context, problem or plan)
+        if state.running:  # in the button's place, as high as it: nothing below has to move
+            row.progress(factor=state.fraction, text=f"{state.message.capitalize()} (Esc stops)", type="BAR")
+            row.operator(CancelBake.bl_idname, text="", icon="X")
+        else:
+            problem = bake_problem(context)
+            label, plan = ("Bake", "") if problem else bake_plan(settings)
+            row.operator(Bake.bl_idname, text=label, icon="PLAY")
+            if problem or plan:
+                explain(layout, context, problem or plan)
         if animation.is_baked(settings.target):
             _draw_result(layout, context)
 
@@ -119,6 +117,8 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     """What the head speaks, what keeps it from being seen, and how strong it plays."""
     settings = context.scene.blendshape_talker
     lines, shown = animation.lines(settings.target), shown_line(settings)
+    layout = layout.column()
+    layout.enabled = not context.window_manager.blendshape_talker.running
     column = layout.column(align=True)
     for line in lines:
         text = f"{line.name}, {emotions.spoken(line)}"

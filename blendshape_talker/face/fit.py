@@ -22,6 +22,7 @@ _SAME_ORDER_MM = 30.0  # root mean square; extreme identities reach 24, the firs
 _SAME_SHAPE_MM = 10.0  # distance to the nearest canonical vertex, whatever the order
 _EXACT_MM = 0.5
 _LEAST_EXTENT = 1e-9  # in the mesh's unit: what is squared must not vanish
+_FEW = 100  # vertices more or less that an edit of a FLAME head explains
 _OTHER_COUNTS = {
     3931: "the eyeballs are missing; export the whole head",
     10475: "it is an SMPL-X body; export FLAME's head",
@@ -90,7 +91,7 @@ def fit_to_canonical(vertices: np.ndarray) -> MeshFit:
         return _fit(vertices, canonical, nearest, ["vertex order restored"])
     raise TalkerError(
         "the mesh is a FLAME head, but its vertices are in another order (shuffled by another program); "
-        "export it again with the vertex order kept"
+        "export it again with the vertex order kept, from Blender as OBJ or as PLY without UVs"
     )
 
 
@@ -105,7 +106,10 @@ def _split(vertices: np.ndarray) -> MeshFit:
     count = len(vertices)
     places, first, inverse = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     if len(places) != VERTEX_COUNT:
-        why = _OTHER_COUNTS.get(count, "the mesh is no FLAME head; choose a FLAME mesh or add the demo head")
+        why = "the mesh is no FLAME head; choose a FLAME mesh or add the demo head"
+        if abs(count - VERTEX_COUNT) <= _FEW:
+            why = "some were removed, added or merged by distance, if it was a FLAME head; take it as it was before"
+        why = _OTHER_COUNTS.get(count, why)
         raise TalkerError(f"the mesh has {count} vertices, FLAME has {VERTEX_COUNT}: {why}")
     by_appearance = np.argsort(first)
     canonical = load_head().vertices.astype(np.float64)

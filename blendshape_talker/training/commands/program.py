@@ -29,14 +29,20 @@ def _add_benchmark(commands) -> None:
     parser = commands.add_parser("benchmark", help="time loading and the whole path")
     parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
     parser.add_argument("--first-use", action="store_true", help="only enabling, the first bake and the next")
+    parser.add_argument(
+        "--long", type=float, nargs="?", const=3600.0, metavar="S",
+        help="only a recording of S seconds (an hour) in Blender, beside animate alone: time, memory, the bar",
+    )  # fmt: skip
     parser.set_defaults(run=_benchmark)
 
 
 def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
-    from .. import benchmark, first_use
+    from .. import benchmark, first_use, long_recording
 
     if arguments.first_use:
         table = first_use.run(arguments.json)
+    elif arguments.long:
+        table = long_recording.run(arguments.json, arguments.long, progress)
     else:
         table = benchmark.run(json_path=arguments.json, progress=progress)
     progress.close()
