@@ -16,7 +16,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
-from . import animation, hand_keys, viewing
+from . import animation, hand_keys, motion, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
@@ -137,6 +137,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,
         result.blink_weights, result.blink_closure, about, taken, result.aperture_weights,
+        result.head_rotation, result.eye_rotation,
     )  # fmt: skip
 
 
@@ -163,6 +164,10 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     scene.frame_start = min(scene.frame_start, max(first, 0))
     scene.frame_end = max(scene.frame_end, last)
     sound.lay_sound(scene, written.uid, request.performance.audio, first, written.moved, written.former)
+    line = next(line for line in animation.lines(target) if line.uid == written.uid)
+    if take.head_rotation is not None and take.eye_rotation is not None:
+        motion.write(target, line, motion.Motion(take.head_rotation, take.eye_rotation, int(take.about["seed"])))
+    motion.follow(target)
     return target
 
 

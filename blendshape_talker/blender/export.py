@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ..errors import TalkerError
 from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
+from .joints import joints_of
 from .mouth import mouths_of
 from .outputs import whole_outputs
 
@@ -39,7 +40,7 @@ class Format:
 # Plain defaults lose the animation: FBX bakes each Action by itself and skips those of shape keys unless both switches
 # are off; it then samples the scene, which is right with strips too. glTF likewise samples the scene in mode SCENE.
 _FBX = Format("FBX", "export_scene", "fbx", {
-    "use_selection": True, "object_types": {"MESH"}, "use_mesh_modifiers": False, "add_leaf_bones": False,
+    "use_selection": True, "object_types": {"MESH", "ARMATURE"}, "use_mesh_modifiers": False, "add_leaf_bones": False,
     "bake_anim": True, "bake_anim_use_all_actions": False, "bake_anim_use_nla_strips": False,
     "bake_anim_step": 1.0, "bake_anim_simplify_factor": 0.0,
 })  # fmt: skip
@@ -50,6 +51,7 @@ _GLTF = Format("glTF", "export_scene", "gltf", {
     "export_format": "GLB", "use_selection": True, "export_animations": True, "export_animation_mode": "SCENE",
     "export_force_sampling": True, "export_morph": True, "export_morph_animation": True, "export_frame_range": True,
     "export_optimize_animation_size": False, "export_apply": False,
+    "export_anim_scene_split_object": False,  # one animation: what plays the face plays mouth and bones too
 })  # fmt: skip
 _USD = Format("USD", "wm", "usd_export", {
     "selected_objects_only": True, "export_animation": True, "export_shapekeys": True, "export_textures": False,
@@ -98,13 +100,14 @@ def export_head(
     if choices.plain_scale and chosen is _FBX:
         chosen = replace(chosen, options={**chosen.options, "apply_scale_options": "FBX_SCALE_ALL"})
     holders = _holders(target)
-    _check_that_it_plays(target, holders)
+    armature = joints_of(target)
+    _check_that_it_plays(target, [holder for holder in holders if holder != armature])
     first, last = choices.frames or take_range(context.scene, target)
     shift = max(0, -first)  # a take that begins before frame 0 begins at 0 in the file
     keys = target.data.shape_keys
     with whole_outputs([path]) as (temporary,):
         with (
-            _only(context, target, _attached(target) if choices.attached else []),
+            _only(context, target, [armature] if armature else [], _attached(target) if choices.attached else []),
             _shown(context, _hidden_mouths(target) if choices.attached else []),
             shifted(holders, shift),
             _frames(context.scene, first + shift, last + shift),
@@ -134,7 +137,8 @@ def take_range(scene: bpy.types.Scene, target: bpy.types.Object) -> tuple[int, i
 
 def _holders(target: bpy.types.Object) -> list[bpy.types.ID]:
     """What of a head can be animated."""
-    return [holder for holder in (target, target.data, target.data.shape_keys) if holder is not None]
+    holders = (target, target.data, target.data.shape_keys, joints_of(target))
+    return [holder for holder in holders if holder is not None]
 
 
 def _check_that_it_plays(target: bpy.types.Object, holders: list[bpy.types.ID]) -> None:
@@ -154,7 +158,9 @@ def _is_rest(strip: bpy.types.NlaStrip) -> bool:
 
 
 def _attached(target: bpy.types.Object) -> list[bpy.types.Object]:
-    return [item for item in target.children_recursive if item.type == "MESH" and item.visible_get()]
+    armature = joints_of(target)
+    hanging = {*target.children_recursive, *(armature.children_recursive if armature else ())} - {target}
+    return [item for item in hanging if item.type == "MESH" and item.visible_get()]
 
 
 def _hidden_mouths(target: bpy.types.Object) -> list[bpy.types.Object]:
@@ -193,43 +199,61 @@ def _frames(scene: bpy.types.Scene, first: int, last: int) -> Iterator[None]:
 
 
 @contextmanager
-def _only(context: bpy.types.Context, target: bpy.types.Object, attached: Sequence[bpy.types.Object]) -> Iterator[None]:
-    """Only ``target``, visible and active, and what is ``attached`` selected inside; selection, active object and frame
-    as before afterwards."""
+def _only(
+    context: bpy.types.Context,
+    target: bpy.types.Object,
+    joints: Sequence[bpy.types.Object],
+    attached: Sequence[bpy.types.Object],
+) -> Iterator[None]:
+    """Only ``target``, active, and its ``joints``, all visible, and what is ``attached`` selected inside; selection,
+    active object and frame as before afterwards."""
     scene, layer = context.scene, context.view_layer
     if target.name not in scene.objects or scene.objects[target.name] != target:
         raise TalkerError(f"{target.name} is not in this scene; switch to its scene")
     if target.mode != "OBJECT":
         raise TalkerError(f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode")
-    # the scene's own collection cannot be excluded or hidden: what is linked there shows, whatever hides its others
-    linked = target.name not in scene.collection.objects
-    hidden = target.hide_viewport, target.hide_render, target.hide_select
     frame, subframe = scene.frame_current, scene.frame_subframe
-    eye, selected, active = False, [], None
     try:
-        if linked:
-            scene.collection.objects.link(target)
-        target.hide_viewport = target.hide_render = target.hide_select = False
-        layer.update()  # an object linked a moment ago is not listed yet
-        selected = [item for item in layer.objects if item.select_get(view_layer=layer)]
-        active = layer.objects.active
-        eye = target.hide_get(view_layer=layer)
-        target.hide_set(False, view_layer=layer)
-        for item in layer.objects:
-            item.select_set(item == target or item in attached, view_layer=layer)
-        layer.objects.active = target
-        yield
+        with ExitStack() as stack:
+            for item in (target, *joints):
+                stack.enter_context(_seen(context, item))
+            selected = [item for item in layer.objects if item.select_get(view_layer=layer)]
+            active = layer.objects.active
+            try:
+                for item in layer.objects:
+                    item.select_set(item == target or item in joints or item in attached, view_layer=layer)
+                layer.objects.active = target
+                yield
+            finally:
+                for item in layer.objects:
+                    item.select_set(item in selected, view_layer=layer)
+                layer.objects.active = active
     finally:
-        for item in layer.objects:
-            item.select_set(item in selected, view_layer=layer)
-        layer.objects.active = active
-        if target.name in layer.objects:
-            target.hide_set(eye, view_layer=layer)
-        target.hide_viewport, target.hide_render, target.hide_select = hidden
-        if linked:
-            scene.collection.objects.unlink(target)
         layer.update()
         scene.frame_set(frame, subframe=subframe)
+
+
+@contextmanager
+def _seen(context: bpy.types.Context, item: bpy.types.Object) -> Iterator[None]:
+    """``item`` listed, visible and selectable inside, whatever hides it; as before afterwards."""
+    scene, layer = context.scene, context.view_layer
+    # the scene's own collection cannot be excluded or hidden: what is linked there shows, whatever hides its others
+    linked = item.name not in scene.collection.objects
+    hidden, eye = (item.hide_viewport, item.hide_render, item.hide_select), False
+    try:
+        if linked:
+            scene.collection.objects.link(item)
+        item.hide_viewport = item.hide_render = item.hide_select = False
+        layer.update()  # an object linked a moment ago is not listed yet
+        eye = item.hide_get(view_layer=layer)
+        item.hide_set(False, view_layer=layer)
+        yield
+    finally:
+        if item.name in layer.objects:
+            item.hide_set(eye, view_layer=layer)
+        item.hide_viewport, item.hide_render, item.hide_select = hidden
+        if linked:
+            scene.collection.objects.unlink(item)
 
 
 @contextmanager

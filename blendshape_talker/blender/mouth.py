@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 
 from ..errors import TalkerError
-from ..face import meshes
 from ..face.mouth import PARTS, Mouth, load_mouth
 from . import appearance
+from .canonical import CanonicalFrame
 from .lines import shapes
 
 MARK = "blendshape_talker_mouth"  # custom property on the object
@@ -20,10 +20,21 @@ _LEAST = 2e-5  # m; shape keys that move nothing of the mouth farther than this 
 
 
 def mouths_of(head: bpy.types.Object | None) -> list[bpy.types.Object]:
-    """The mouths of ``head``: its children with our mark."""
+    """The mouths of ``head``: what has our mark among its children, or among those of its armature and follows it."""
     if head is None:
         return []
-    return [item for item in head.children if item.type == "MESH" and item.get(MARK)]
+    beside = [item for item in head.parent.children if _follows(item, head)] if head.parent else []
+    return [item for item in (*head.children, *beside) if item.type == "MESH" and item.get(MARK)]
+
+
+def _follows(item: bpy.types.Object, head: bpy.types.Object) -> bool:
+    """True when a mouth is ``head``'s by its drivers, or has none and could be."""
+    if item.type != "MESH" or not item.get(MARK):
+        return False
+    keys = item.data.shape_keys
+    drivers = keys.animation_data.drivers if keys is not None and keys.animation_data else ()
+    owners = {variable.targets[0].id for curve in drivers for variable in curve.driver.variables}
+    return not owners or head in owners
 
 
 def mouth_problem(head: bpy.types.Object | None) -> str | None:
@@ -45,7 +56,7 @@ def add_mouth(head: bpy.types.Object) -> bpy.types.Object:
     problem = mouth_problem(head)
     if problem:
         raise TalkerError(problem)
-    frame = _Frame(head)
+    frame = CanonicalFrame(head)
     mouth = load_mouth()
     mesh = bpy.data.meshes.new(NAME)
     rest = frame.to_mesh(mouth.fitted(frame.rest))
@@ -69,7 +80,7 @@ def follow(head: bpy.types.Object) -> None:
     if not found:
         return
     try:
-        frame = _Frame(head)
+        frame = CanonicalFrame(head)
     except TalkerError:
         return  # someone's mesh under our mouth; what follows it still does
     mouth = load_mouth()
@@ -78,32 +89,7 @@ def follow(head: bpy.types.Object) -> None:
             _follow(item, head, frame, mouth)
 
 
-class _Frame:
-    """How a head's own coordinates lie to the canonical ones, and its rest there (5023, 3), in metres."""
-
-    def __init__(self, head: bpy.types.Object) -> None:
-        rest = shapes.rest_vertices(head)
-        self.fit = meshes.fit_to_canonical(rest)
-        order = self.fit.order
-        # of vertices that another program split at seams the first will do
-        self._pick = slice(None) if order is None else np.unique(order, return_index=True)[1]
-        self.rest = (self.fit.scale * rest @ self.fit.rotation.T + self.fit.translation)[self._pick]
-        self.upright = np.linalg.det(self.fit.rotation) > 0
-
-    def to_mesh(self, positions: np.ndarray) -> np.ndarray:
-        """Canonical positions (…, 3) in the head's own coordinates."""
-        return ((positions - self.fit.translation) @ self.fit.rotation / self.fit.scale).astype(np.float32)
-
-    def canonical_deltas(self, deltas: np.ndarray) -> np.ndarray:
-        """Displacements (K, N, 3) of the mesh as (K, 5023, 3) of the canonical head, in metres."""
-        return (self.fit.scale * deltas @ self.fit.rotation.T)[:, self._pick]
-
-    def mesh_deltas(self, deltas: np.ndarray) -> np.ndarray:
-        """Canonical displacements (…, 3) in the head's own unit and axes."""
-        return (deltas @ self.fit.rotation / self.fit.scale).astype(np.float32)
-
-
-def _follow(item: bpy.types.Object, head: bpy.types.Object, frame: _Frame, mouth: Mouth) -> None:
+def _follow(item: bpy.types.Object, head: bpy.types.Object, frame: CanonicalFrame, mouth: Mouth) -> None:
     """Shape keys and drivers of a mouth for the head's shape keys; those of keys that are gone go."""
     keys = head.data.shape_keys
     names = [block.name for block in keys.key_blocks if block != keys.reference_key] if keys else []

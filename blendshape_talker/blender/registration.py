@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 import bpy
 
-from . import curves_panel, emotions, panels, properties
+from . import curves_panel, emotions, panels, presence, presence_panel, properties
 from .operators import baking, curves, exporting, heads, recording
 from .operators import emotions as emotion_strips
+from .operators import presence as presence_operators
 
 COMMAND = "blendshape_talker"
 CLASSES = (
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
     *curves.CLASSES, *exporting.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
+    *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
 )  # fmt: skip
 _commands: list = []
 
@@ -26,6 +28,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.blendshape_talker = bpy.props.PointerProperty(type=properties.TalkerSettings)
+    bpy.types.Scene.blendshape_talker_presence = bpy.props.PointerProperty(type=presence.TalkerPresence)
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
@@ -45,6 +48,7 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_after_load):
         bpy.app.timers.unregister(_after_load)
     del bpy.types.WindowManager.blendshape_talker
+    del bpy.types.Scene.blendshape_talker_presence
     del bpy.types.Scene.blendshape_talker
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)

@@ -14,21 +14,22 @@ _LINEAR, _BEZIER = (
 FRAME_LIMIT = 1048574  # Blender evaluates no frame beyond (MAXFRAME in its DNA)
 
 
-def new_action(name: str, owner: str) -> bpy.types.Action:
-    """A fresh, empty Action for shape keys; ``owner`` names its slot where Actions have slots (4.4 and later)."""
+def new_action(name: str, owner: str, kind: str = "KEY") -> bpy.types.Action:
+    """A fresh, empty Action for shape keys, or for data of another ``kind`` (OBJECT); ``owner`` names its slot where
+    Actions have slots (4.4 and later)."""
     action = bpy.data.actions.new(name)
     if hasattr(action, "slots"):
-        slot = action.slots.new(id_type="KEY", name=owner)
+        slot = action.slots.new(id_type=kind, name=owner)
         action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
     else:
-        action.id_root = "KEY"
+        action.id_root = kind
     return action
 
 
-def slot_of(action: bpy.types.Action):
-    """The slot of shape keys in ``action``; None where Actions have none."""
+def slot_of(action: bpy.types.Action, kind: str = "KEY"):
+    """The slot of shape keys, or of data of another ``kind``, in ``action``; None where Actions have none."""
     for slot in getattr(action, "slots", ()):
-        if slot.target_id_type == "KEY":
+        if slot.target_id_type == kind:
             return slot
     return None
 
@@ -37,7 +38,7 @@ def use_in_strip(strip: bpy.types.NlaStrip, action: bpy.types.Action) -> None:
     """Let ``strip`` play ``action``."""
     if strip.action != action:
         strip.action = action
-    slot = slot_of(action)
+    slot = slot_of(action, "OBJECT" if isinstance(strip.id_data, bpy.types.Object) else "KEY")
     if slot is not None:
         strip.action_slot = slot
 
@@ -53,9 +54,9 @@ def last_frame(action: bpy.types.Action) -> float:
 
 
 def write_curves(
-    action: bpy.types.Action, group: str, paths: Sequence[str], frames: np.ndarray, values: np.ndarray
+    action: bpy.types.Action, group: str, paths: Sequence[str | tuple[str, int]], frames: np.ndarray, values: np.ndarray
 ) -> None:
-    """Add one F-curve per path: frames (T,), values (T, len(paths)); linear, in bulk, nothing selected.
+    """Add one F-curve per path, or path and index: frames (T,), values (T, len(paths)); linear, in bulk, unselected.
 
     A key between two equal neighbours says nothing and is left out: a straight line stays one.
     """
@@ -66,7 +67,8 @@ def write_curves(
     for column, path in enumerate(paths):
         kept = _telling(values[:, column])
         points = np.stack([frames[kept], values[kept, column]], axis=1).astype(np.float32)
-        curve = bag.fcurves.new(path)
+        name, index = (path, 0) if isinstance(path, str) else path
+        curve = bag.fcurves.new(name, index=index)
         curve.group = channels
         keys = curve.keyframe_points
         keys.add(len(points))

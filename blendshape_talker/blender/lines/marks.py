@@ -19,6 +19,7 @@ CLOSURE = "blendshape_talker_closure"  # on an Action of blinks: lid closure 0 â
 VERSION = 2
 LAYERS = ("speech", "expression", "lips", "blinks")  # of a line, from below
 REST = "rest"
+MOTIONS = ("head", "gaze")  # of a line, on its head's armature (blender/motion.py)
 
 
 @dataclass
@@ -101,7 +102,7 @@ def unmark(holder: Any) -> None:
 def read_action(action: bpy.types.Action | None) -> dict[str, Any] | None:
     """The mark of an Action of ours, checked for what every use of it needs; None otherwise."""
     mark = read_mark(action)
-    if mark is None or mark.get("layer") not in (*LAYERS, REST) or not isinstance(mark.get("line"), str):
+    if mark is None or mark.get("layer") not in (*LAYERS, *MOTIONS, REST) or not isinstance(mark.get("line"), str):
         return None
     numbers = (mark.get("start"), mark.get("first"), mark.get("count"))
     return mark if all(isinstance(number, int) for number in numbers) else None

@@ -4,6 +4,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import scene_io, viewing
+from ..joints import bind_mouths
 from ..mouth import add_mouth, mouth_problem
 from .common import idle_in_object_mode, reported
 
@@ -73,6 +74,7 @@ class AddMouth(bpy.types.Operator):
         with reported(self, outcome):
             head = context.scene.blendshape_talker.target
             made = add_mouth(head)
+            bind_mouths(head)
             self.report({"INFO"}, f"{made.name} follows {head.name}")
         return outcome
 

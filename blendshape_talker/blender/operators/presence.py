@@ -1,0 +1,118 @@
+"""Joints, and what head and eyes do with them."""
+
+import bpy
+
+from ...errors import TalkerError
+from .. import animation, joints, motion
+from ..presence import shown
+from .common import idle, idle_in_object_mode, reported
+
+
+class AddJoints(bpy.types.Operator):
+    """Give the chosen head an armature, so that head and eyes move with each recording. Shape keys stay as they are"""
+
+    bl_idname = "blendshape_talker.add_joints"
+    bl_label = "Add Joints"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle_in_object_mode(cls, context):
+            return False
+        problem = joints.joints_problem(context.scene.blendshape_talker.target)
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            head = context.scene.blendshape_talker.target
+            made = joints.add_joints(context, head)
+            if head.get(motion.TURNS):
+                for line in animation.lines(head):
+                    motion.remove(head, line, turning=True)
+                del head[motion.TURNS]
+            self.report({"INFO"}, f"{head.name} hangs on {made.name}" + _perform_lines(head))
+        return outcome
+
+
+class TurnObject(bpy.types.Operator):
+    """Let the chosen head turn as an object with each recording; eyes stay still. For heads that take no joints"""
+
+    bl_idname = "blendshape_talker.turn_object"
+    bl_label = "Turn as Object"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        head = context.scene.blendshape_talker.target
+        if not idle(cls, context):
+            return False
+        problem = animation.target_problem(head)
+        if not problem and joints.joints_of(head) is not None:
+            problem = f"{head.name} has joints, which turn it"
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        head = context.scene.blendshape_talker.target
+        if head.get(motion.TURNS):
+            for line in animation.lines(head):
+                motion.remove(head, line)
+            del head[motion.TURNS]
+            head.delta_rotation_euler = (0.0, 0.0, 0.0)
+            self.report({"INFO"}, f"{head.name} stands still")
+            return {"FINISHED"}
+        head[motion.TURNS] = True
+        self.report({"INFO"}, f"{head.name} turns as an object" + _perform_lines(head))
+        return {"FINISHED"}
+
+
+class MoveAgain(bpy.types.Operator):
+    """Another performance of head and eyes for the line at the playhead, from its recording alone: mouth and face stay.
+    Keys that hands changed make room; their Actions stay in the file"""
+
+    bl_idname = "blendshape_talker.move_again"
+    bl_label = "Another Motion"
+    bl_options = {"REGISTER", "UNDO"}
+
+    seed: bpy.props.IntProperty(name="Take", description="Its number; -1 is the next one", default=-1, min=-1, max=9999)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        head, line = shown(context.scene)
+        problem = "bake first" if line is None else None
+        if not problem and motion.holder_of(head) is None:
+            problem = f"{head.name} has no joints; add them first"
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            head, line = shown(context.scene)
+            former = motion.seed_of(head, line)
+            seed = self.seed if self.seed >= 0 else 0 if former is None else former + 1
+            motion.write(head, line, motion.perform(line, seed, chosen=True))
+            self.report({"INFO"}, f"{head.name} moves as in take {seed} of its motion")
+        return outcome
+
+
+def _perform_lines(head: bpy.types.Object) -> str:
+    """Motion for the lines that ``head`` speaks already; what to say of it."""
+    done, missing = 0, ""
+    for line in animation.lines(head):
+        try:
+            motion.write(head, line, motion.perform(line, int(line.record.get("seed") or 0)))
+            done += 1
+        except TalkerError as error:
+            missing = f"; {line.name} stays still: {error}"
+    return (f" and moves with {done} line{'s' if done > 1 else ''}" if done else "") + missing
+
+
+CLASSES = (AddJoints, TurnObject, MoveAgain)
