@@ -27,6 +27,8 @@ from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 from .speech.audio import load_recording
 from .speech.frames import keep_contacts, resample, take_gain
+from .speech.lip_sync import lost_closures
+from .speech.memory import Memory
 from .speech.prosody import read_prosody
 from .speech.quality import speech_warning
 
@@ -64,7 +66,8 @@ class Animation:
     :mod:`expression.head_motion` and :mod:`expression.gaze` define them; no part of the weights.
 
     cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
-    warnings: what is doubtful about the recording, a plain sentence each.
+    warnings: what is doubtful about the recording, a plain sentence each. closures_heard: how often speech closes the
+    lips; closures_lost: seconds of those that these frames do not show.
     """
 
     fps: float
@@ -80,6 +83,8 @@ class Animation:
     eye_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     cues: tuple[Cue, ...] = ()
     warnings: tuple[str, ...] = ()
+    closures_heard: int = 0
+    closures_lost: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.blink_closure):
@@ -205,6 +210,7 @@ class Talker:
         self.fusion_model = fusion_model
         self.library = library
         self.device = device
+        self._memory = Memory()
 
     @classmethod
     def load(cls, device: str = "auto") -> "Talker":
@@ -261,8 +267,10 @@ class Talker:
         strips = arrange(cues, recording.seconds, self.library)
         if stop():
             raise Cancelled
-        coefficients = self.speech_model.coefficients(
-            recording.samples, progress=stage(0.01, 0.92, "listening"), cancelled=stop
+        listening = stage(0.01, 0.92, "listening")
+        coefficients = self._memory.recall(
+            recording.samples,
+            lambda: self.speech_model.coefficients(recording.samples, progress=listening, cancelled=stop),
         )
         gap_mm = 1e3 * (coefficients @ lip_gap_per_weight(self.speech_model.basis))
         doubt = speech_warning(recording.samples, gap_mm)
@@ -290,12 +298,15 @@ class Talker:
         shown, own, others = resample(speech, sample_times), *np.split(blendshapes, [speech.shape[1]])
         held = lip_layer(own, shown, others, felt, fps)
         blink_weights = blink_layer(others, felt + held, closure)
+        felt = felt + held
+        shown_gap = shown @ lip_gap_per_weight(own) + (felt + blink_weights) @ lip_gap_per_weight(others)
+        found, lost = lost_closures(gap_mm, times, shown_gap)
         report(1.0, "animated")
         return Animation(
             fps=float(fps),
             times=times,
             speech_weights=shown,
-            expression_weights=felt + held + blink_weights,
+            expression_weights=felt + blink_weights,
             names=tuple(self.fusion_model.names),
             blendshapes=blendshapes,
             blink_closure=closure.astype(np.float32),
@@ -305,6 +316,8 @@ class Talker:
             eye_rotation=present.eyes,
             cues=strips,
             warnings=(*recording.warnings, *([doubt] if doubt else [])),
+            closures_heard=found,
+            closures_lost=lost,
         )
 
     def cue_weights(self, cue: Cue, times: np.ndarray, seed: int = 0) -> np.ndarray:

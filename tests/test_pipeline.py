@@ -65,6 +65,22 @@ def test_same_input_gives_the_same_animation(talker, happy):
     np.testing.assert_array_equal(again.weights, happy.weights)
 
 
+def test_another_take_is_not_heard_again(talker, happy, monkeypatch):
+    def deaf(*arguments, **settings):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(talker.speech_model, "coefficients", deaf)
+    other = talker.animate(DEMO, "happy", 1.0, fps=60, seed=5)
+    assert np.abs(other.speech_weights - happy.speech_weights).max() > 0.05
+    np.testing.assert_array_equal(talker.animate(DEMO, "happy", 1.0, fps=60).weights, happy.weights)
+
+
+@pytest.mark.parametrize("fps", [24, 60])
+def test_closures_are_counted_and_kept(talker, fps):
+    animation = talker.animate(DEMO, "surprised", 1.0, fps=fps)
+    assert animation.closures_heard >= 8 and animation.closures_lost == ()
+
+
 def test_speech_does_not_depend_on_the_emotion(talker, happy):
     sad = talker.animate(DEMO, "sad", 1.5, fps=60)
     np.testing.assert_array_equal(sad.speech_weights, happy.speech_weights)

@@ -132,7 +132,10 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
         "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": warnings, "strips": len(taken),
-        "asked": [asked.times, asked.emotions], "open": viewing.speaking_row(deltas, result.speech_weights),
+        "asked": [asked.times, asked.emotions],
+        "closures": result.closures_heard,
+        "lost": [float(second) for second in result.closures_lost],
+        "open": viewing.speaking_row(deltas, result.speech_weights),
     }  # fmt: skip
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,

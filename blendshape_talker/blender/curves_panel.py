@@ -1,9 +1,10 @@
-"""Sub-panel "Curves" of the tab: what can be done to a line's keys after the bake; draws only."""
+"""Sub-panels "Takes" and "Curves" of the tab: what can be done to a line after the bake; they draw only."""
 
 import bpy
 
 from .fewer_keys import BOUNDS
 from .operators.curves import ReduceKeys, line_problem
+from .operators.takes import NextTake, shown, take_number, take_problem
 from .panels import BakePanel, explain
 
 
@@ -27,4 +28,23 @@ class CurvesPanel(bpy.types.Panel):
             explain(layout, context, problem)
 
 
-CLASSES = (CurvesPanel,)
+class TakesPanel(bpy.types.Panel):
+    bl_space_type, bl_region_type, bl_category = "VIEW_3D", "UI", BakePanel.bl_category
+    bl_idname = "VIEW3D_PT_blendshape_talker_takes"
+    bl_parent_id = BakePanel.bl_idname
+    bl_label = "Takes"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, line = self.layout, shown(context)
+        layout.enabled = not context.window_manager.blendshape_talker.running
+        if line is not None:
+            row = layout.row(align=True)
+            row.label(text=f"Take {take_number(line)} plays", translate=False)
+            row.operator(NextTake.bl_idname, icon="FORWARD")
+        problem = take_problem(context)
+        if problem:
+            explain(layout, context, problem)
+
+
+CLASSES = (TakesPanel, CurvesPanel)

@@ -12,6 +12,7 @@ from .operators.emotions import AddEmotion, RefreshFace, SwapEmotion, chosen_str
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
+from .outcome import came_out, doubt
 from .properties import TalkerSettings, preferences, shown_line
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
@@ -124,11 +125,12 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         text = f"{line.name}, {emotions.spoken(line)}"
         icon = "LAYER_ACTIVE" if line.uid == shown.uid and len(lines) > 1 else "SPEAKER"
         column.operator(ShowLine.bl_idname, text=text, icon=icon, translate=False).line = line.uid
-        column.label(text="Frames {} to {}".format(*line.frames), icon="BLANK1")
+        column.label(text=came_out(line).capitalize(), icon="BLANK1", translate=False)
     for hint in animation.unseen(settings.target, context.scene)[:2]:
         explain(layout, context, hint, icon="ERROR")
-    for warning in (shown.record.get("warnings") or [])[:2] if shown else []:
-        explain(layout, context, str(warning), icon="ERROR")
+    warnings = [*(shown.record.get("warnings") or []), doubt(shown)] if shown else []
+    for warning in [str(warning) for warning in warnings if warning][:2]:
+        explain(layout, context, warning, icon="ERROR")
     column = layout.column(align=True)
     for name, value in (
         ("strength", animation.expression_strength(settings.target, shown)),

@@ -102,3 +102,20 @@ def matched_closures(reference: np.ndarray, predicted: np.ndarray) -> tuple[int,
         1 for j, run in enumerate(found) if j not in taken_found and any(within(middle(run), pause) for pause in pauses)
     )
     return len(taken_wanted), len(wanted), len(found) - excused
+
+
+def lost_closures(heard: np.ndarray, times: np.ndarray, shown: np.ndarray) -> tuple[int, tuple[float, ...]]:
+    """How many closures the gap ``heard`` (N,) has at 60 a second, and the middles in seconds of those not shown.
+
+    shown (T,): the gap of the frames at ``times`` (T,), evenly apart. A closure is shown when one of the frames that
+    begin or end within it has closed lips.
+    """
+    runs = closures(heard)
+    closed = times[relative(shown) < CLOSED]
+    half = 0.5 * (times[1] - times[0]) if len(times) > 1 else 0.0
+    lost = []
+    for start, stop in runs:
+        first, last = start / FPS - half, (stop - 1) / FPS + half
+        if not ((closed >= first - 1e-6) & (closed <= last + 1e-6)).any():
+            lost.append(round((start + stop - 1) / 2 / FPS, 3))
+    return len(runs), tuple(lost)

@@ -37,3 +37,16 @@ def test_closures_match_in_time():
     assert lip_sync.matched_closures(curve, np.roll(curve, 12))[0] == 0
     never = curve + 4
     assert lip_sync.matched_closures(curve, never) == (0, 7, 0)
+
+
+def test_closures_that_frames_do_not_show_are_named():
+    curve = syllables()
+    times = np.arange(len(curve) // 2) / 30
+    shown = curve[::2][: len(times)]
+    assert lip_sync.lost_closures(curve, times, shown) == (7, ())
+    run = lip_sync.closures(curve)[2]
+    shown = shown.copy()
+    shown[run[0] // 2 - 1 : run[1] // 2 + 2] = 8.0
+    found, lost = lip_sync.lost_closures(curve, times, shown)
+    assert found == 7 and lost == (pytest.approx((sum(run) - 1) / 2 / 60, abs=1e-3),)
+    assert lip_sync.lost_closures(np.zeros(100), times, np.zeros(len(times))) == (0, ())

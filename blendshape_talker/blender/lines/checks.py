@@ -5,7 +5,9 @@ import bpy
 from .actions import FRAME_LIMIT, curves_of
 from .marks import Line, in_library, key_names, lines_of, own_strips
 from .shapes import value_path
+from .strength import strength_of
 
+_REPLACING = {"MESH_CACHE", "MESH_SEQUENCE_CACHE"}
 # What a bake adds to a mesh that is a library override is gone once the file is saved and opened again.
 OVERRIDDEN = (
     "the mesh of {} is a library override, which keeps no new shape keys; make it local "
@@ -84,6 +86,11 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
         if track.mute and track.name in own_tracks and not solo
     ]
     hints += [f"strip {strip.name} in {track.name} is muted" for track, strip, _ in own if strip.mute]
+    hints += [
+        f"strip {strip.name} has no influence; raise it in the NLA editor's sidebar"
+        for _, strip, _ in own
+        if _is_off(strip)
+    ]
     if target.show_only_shape_key:
         hints.append("one shape key is pinned; unpin it in the Shape Keys panel")
     names = {name for line in found for action in line.actions() for name in _names_of(action, keys)}
@@ -105,11 +112,35 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
         baked = line.record.get("fps")
         if isinstance(baked, int | float) and abs(baked - rate) > 1e-3:
             hints.append(f"{line.name} was baked at {baked:g} frames a second, the scene has {rate:g}; bake it again")
+        hints += [
+            f"the {layer} strength of {line.name} is 0; turn it up"
+            for layer in ("speech", "expression")
+            if strength_of(line, layer) == 0.0
+        ]
+        if scene.use_preview_range and _apart(line.frames, (scene.frame_preview_start, scene.frame_preview_end)):
+            hints.append(f"{line.name} lies outside the preview range; press Alt-P in the timeline to clear it")
         if line.frames[0] < 0:
             hints.append(f"{line.name} begins before frame 0; set a preview range to play it")
+    hints += [
+        f"modifier {modifier.name} takes the place of the shape keys; switch it off"
+        for modifier in target.modifiers
+        if modifier.show_viewport and modifier.type in _REPLACING
+    ]
     if target.hide_viewport or target.hide_get():
         hints.append(f"{target.name} is hidden in the viewport")
     return hints
+
+
+def _is_off(strip: bpy.types.NlaStrip) -> bool:
+    """True for a strip whose animated influence is never above 0."""
+    curve = strip.fcurves.find("influence") if strip.use_animated_influence else None
+    if curve is None:
+        return False
+    return all(key.co[1] <= 0.0 for key in curve.keyframe_points) and curve.evaluate(strip.frame_start) <= 0.0
+
+
+def _apart(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    return first[1] < second[0] or second[1] < first[0]
 
 
 def _several(names: list[str]) -> str:

@@ -9,6 +9,7 @@ from ...errors import TalkerError
 from ...expression.cues import read_cues
 from ...job import Job
 from .. import animation, bake, emotions, viewing
+from ..outcome import came_out, doubt
 from ..properties import chosen_device
 from .common import WHILE_RUNNING, idle, reported
 from .running import Running
@@ -101,11 +102,15 @@ class Bake(Running, bpy.types.Operator):
         target = bake.apply(request, take, self.replace)
         line = animation.find_line(target, take.recording, take.start_frame)
         words = f"{target.name} speaks {line.name}, {emotions.spoken(line)}, "
-        words += "frames {} to {}".format(*line.frames)
+        words += came_out(line)
         if viewing.play_in_step(context.scene):
             words += "; playback now follows the sound, and scrubbing is heard"
         self.report({"INFO"}, words)
-        doubts = [*take.about.get("warnings", ()), *animation.unseen(target, context.scene)]
+        doubts = [
+            *take.about.get("warnings", ()),
+            *filter(None, [doubt(line)]),
+            *animation.unseen(target, context.scene),
+        ]
         if doubts:
             self.report({"WARNING"}, "; ".join(doubts))
         return line

@@ -35,6 +35,17 @@ def enter_tweak_mode(target):
     return data
 
 
+def set_preview_range(first, last):
+    scene = bpy.context.scene
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, first, last
+
+
+def take_influence(strip):
+    strip.use_animated_influence = True
+    strip.influence = 0.0
+    strip.keyframe_insert("influence", frame=10)
+
+
 def test_a_bake_as_it_is_gives_no_hint(scene, spoken, make_head):
     assert animation.unseen(spoken[0], scene) == []
     assert animation.unseen(make_head(name="bare"), scene) == [] and animation.unseen(None, scene) == []
@@ -53,6 +64,11 @@ def test_a_bake_as_it_is_gives_no_hint(scene, spoken, make_head):
         (lambda target, data: target.data.shape_keys.key_blocks["S shape 1"].driver_add("value"), "driven"),
         (lambda target, data: setattr(bpy.context.scene.render, "fps", 30), "24 frames a second"),
         (lambda target, data: target.hide_set(True), "hidden"),
+        (lambda target, data: animation.set_speech_strength(target, 0.0), "speech strength of a is 0"),
+        (lambda target, data: animation.set_expression_strength(target, 0.0), "expression strength of a is 0"),
+        (lambda target, data: set_preview_range(500, 600), "outside the preview range"),
+        (lambda target, data: target.modifiers.new("cache", "MESH_SEQUENCE_CACHE"), "modifier cache takes the place"),
+        (lambda target, data: take_influence(data.nla_tracks["Speech"].strips[0]), "strip a has no influence"),
     ],
 )
 def test_what_hides_a_bake_is_said(scene, spoken, change, words):

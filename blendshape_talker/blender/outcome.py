@@ -1,0 +1,35 @@
+"""What came out of a bake, in one line, and where the lips may look wrong."""
+
+from .lines.marks import Line
+
+_NAMED = 3  # frames
+
+
+def came_out(line: Line) -> str:
+    """Frames, and how many of the lip closures that were heard are shown; as the bake found them."""
+    first, last = line.frames
+    words = f"frames {first} to {last}"
+    heard, lost = _closures(line)
+    if heard:
+        words += f", {heard - len(lost)} of {heard} lip closures"
+    return words
+
+
+def doubt(line: Line) -> str | None:
+    """Where the lips do not meet although speech closes them; None where all closures are kept."""
+    _, lost = _closures(line)
+    rate = line.record.get("fps")
+    if not lost or not isinstance(rate, int | float):
+        return None
+    frames = sorted(line.frames[0] + round(second * rate) for second in lost)
+    named = ", ".join(map(str, frames[:_NAMED])) + (" …" if len(frames) > _NAMED else "")
+    return f"the lips hardly meet at frame{'s' if len(frames) > 1 else ''} {named}; look there, or try another take"
+
+
+def _closures(line: Line) -> tuple[int, list[float]]:
+    """How many closures were heard, and the seconds of those not shown; none where the line does not tell."""
+    heard, lost = line.record.get("closures"), line.record.get("lost")
+    if not isinstance(heard, int) or not isinstance(lost, list):
+        return 0, []
+    seconds = [float(second) for second in lost if isinstance(second, int | float)]
+    return heard, seconds[:heard]

@@ -1,0 +1,29 @@
+"""What was heard lately: another take, emotion or frame rate of the same recording needs no network for the lips."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+
+_RECORDINGS = 4  # an hour of coefficients is 16 MB
+
+
+class Memory:
+    """Coefficients of speech of the last few recordings, found again by their samples."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+    def recall(self, samples: np.ndarray, hear: Callable[[], np.ndarray], style: str | None = None) -> np.ndarray:
+        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives; a copy, to be written into.
+
+        style: whatever else than the samples decides what is heard.
+        """
+        key = hashlib.blake2b(np.ascontiguousarray(samples).tobytes() + repr(style).encode(), digest_size=16).digest()
+        if key not in self._heard:
+            self._heard[key] = hear()
+        self._heard.move_to_end(key)
+        while len(self._heard) > _RECORDINGS:
+            self._heard.popitem(last=False)
+        return self._heard[key].copy()
