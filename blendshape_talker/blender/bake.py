@@ -16,7 +16,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
-from . import animation, hand_keys, motion, viewing
+from . import animation, hand_keys, motion, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
@@ -171,6 +171,7 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     if take.head_rotation is not None and take.eye_rotation is not None:
         motion.write(target, line, motion.Motion(take.head_rotation, take.eye_rotation, int(take.about["seed"])))
     motion.follow(target)
+    step.remember(scene, target)
     return target
 
 

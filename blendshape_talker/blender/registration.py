@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 import bpy
 
-from . import curves_panel, emotions, panels, presence, presence_panel, properties
+from . import curves_panel, emotions, panels, presence, presence_panel, properties, step_panel
 from .operators import baking, curves, exporting, heads, recording, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
+from .operators import step as step_operators
 
 COMMAND = "blendshape_talker"
 CLASSES = (
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
     *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
     *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
+    *step_operators.CLASSES, *step_panel.CLASSES,
 )  # fmt: skip
 _commands: list = []
 

@@ -39,7 +39,7 @@ def lay_sound(
     if ours is not None and len(_living(scene, _owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
         _own(ours, [owner for owner in _owners(ours) if owner != uid])  # its copy still speaks to it
         ours = None
-    pieces = _pieces(scene, uid) if ours is not None else []
+    pieces = pieces_of(scene, uid) if ours is not None else []
     if ours is not None and _same_file(ours, path):
         for piece in pieces if moved else []:
             piece.frame_start += moved
@@ -60,7 +60,7 @@ def lay_sound(
 
 def lost_cuts(scene: bpy.types.Scene, uid: str, path: str | os.PathLike[str]) -> str | None:
     """What ``path`` in place of the recording of line ``uid`` takes from its sound: its cuts; None when nothing."""
-    pieces = _pieces(scene, uid)
+    pieces = pieces_of(scene, uid)
     if not pieces or _same_file(pieces[0], path) or len(_living(scene, _owners(pieces[0]))) > 1:
         return None
     cut = any(piece.frame_offset_start > 0 or piece.frame_offset_end > 0 for piece in pieces)
@@ -88,7 +88,12 @@ def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
 
 def sound_of(scene: bpy.types.Scene, uid: str):
     """The sound strip of line ``uid``, the first of those that someone cut it into; None without."""
-    return next(iter(_pieces(scene, uid)), None)
+    return next(iter(pieces_of(scene, uid)), None)
+
+
+def pieces_of(scene: bpy.types.Scene, uid: str) -> list:
+    """The sound strips of line ``uid`` from the first on: one, or what someone cut it into."""
+    return sorted((strip for strip in _all(scene) if uid in _owners(strip)), key=lambda strip: strip.frame_final_start)
 
 
 def remove_strip(scene: bpy.types.Scene, strip) -> None:
@@ -135,11 +140,6 @@ def _all(scene: bpy.types.Scene) -> list:
     if editor is None:
         return []
     return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
-
-
-def _pieces(scene: bpy.types.Scene, uid: str) -> list:
-    """The strips of line ``uid`` from the first on: one, or what someone cut it into."""
-    return sorted((strip for strip in _all(scene) if uid in _owners(strip)), key=lambda strip: strip.frame_final_start)
 
 
 def _hand_over_keys(scene: bpy.types.Scene, former, strip) -> None:

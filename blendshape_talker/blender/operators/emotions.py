@@ -7,7 +7,7 @@ import bpy
 from ...errors import TalkerError
 from ...expression.cues import INTENSITY_RANGE, Cue, arrange
 from ...expression.library import ExpressionLibrary
-from .. import animation, bake, emotions
+from .. import animation, bake, emotions, motion
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
@@ -161,6 +161,7 @@ class RefreshFace(_OnStrips, bpy.types.Operator):
             target = context.scene.blendshape_talker.target
             for line in animation.lines(target):
                 cues.refresh(target, line.uid)
+            motion.follow(target)
             redraw(context)
         return outcome
 

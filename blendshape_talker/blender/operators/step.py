@@ -1,0 +1,45 @@
+"""Sound and face in step, by one button, whichever of them was moved."""
+
+import bpy
+
+from .. import animation, step
+from .common import idle, redraw, reported
+
+
+def lines_out_of_step(scene: bpy.types.Scene) -> list[tuple[animation.Line, str]]:
+    """The chosen head's lines whose sound and face differ, each with what differs."""
+    found = ((line, step.out_of_step(scene, line)) for line in animation.lines(scene.blendshape_talker.target))
+    return [(line, said) for line, said in found if said]
+
+
+class BringInStep(bpy.types.Operator):
+    """Let the face follow its sound strip where that was moved or cut, or the sound its face"""
+
+    bl_idname = "blendshape_talker.bring_in_step"
+    bl_label = "Bring in Step"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        problem = animation.target_problem(context.scene.blendshape_talker.target)
+        if not problem and not lines_out_of_step(context.scene):
+            problem = "sound and face are in step"
+        if problem:
+            cls.poll_message_set(problem)
+        return not problem
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            scene = context.scene
+            said = [
+                step.bring_in_step(scene, scene.blendshape_talker.target, line) for line, _ in lines_out_of_step(scene)
+            ]
+            redraw(context)
+            self.report({"INFO"}, "; ".join(said))
+        return outcome
+
+
+CLASSES = (BringInStep,)

@@ -1,0 +1,27 @@
+"""A panel below Bake that is there only while sound and face are out of step."""
+
+import bpy
+
+from .operators.step import BringInStep, lines_out_of_step
+from .panels import BakePanel, explain
+
+
+class StepPanel(bpy.types.Panel):
+    bl_idname = "VIEW3D_PT_blendshape_talker_step"
+    bl_parent_id = BakePanel.bl_idname
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Talker"
+    bl_label = "Out of Step"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(lines_out_of_step(context.scene))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        for _, said in lines_out_of_step(context.scene)[:2]:
+            explain(self.layout, context, said, icon="ERROR")
+        self.layout.operator(BringInStep.bl_idname, icon="UV_SYNC_SELECT")
+
+
+CLASSES = (StepPanel,)
