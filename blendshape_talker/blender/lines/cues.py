@@ -271,14 +271,20 @@ def _times(cue: Cue) -> tuple[float, float]:
 
 
 def _rearranged(line: Line) -> bool:
-    """True when cues were put in, swapped or removed."""
-    return _removed(line) or any(read_action(strip.action)["cue"].get("own") for _, strip in cue_strips(line))
+    """True when cues were put in, duplicated, swapped or removed."""
+    own = any(read_action(strip.action)["cue"].get("own") for _, strip in cue_strips(line))
+    return own or _more_than_baked(line) != 0
 
 
 def _removed(line: Line) -> bool:
+    return _more_than_baked(line) < 0
+
+
+def _more_than_baked(line: Line) -> int:
+    """By how many strips there are more of the bake's own cues than it laid: duplicates above 0, removed ones below."""
     baked = line.record.get("strips")
     left = sum(not read_action(strip.action)["cue"].get("own") for _, strip in cue_strips(line))
-    return isinstance(baked, int) and left < baked
+    return left - baked if isinstance(baked, int) else 0
 
 
 def _is_moved(line: Line, strip: bpy.types.NlaStrip) -> bool:

@@ -72,7 +72,19 @@ def hand_made(
             lost += [f"the cut of strip {strip.name}" for strip in plain if is_cut(strip)]
         if not same or not cues.are_safe(line, asked):
             lost += [f"emotion {name}" for name in cues.hand_made(line)]
+        if asked is not None:  # strips of older bakes, which hold all emotions in one, make room for one each
+            lost += [f"what was done to strip {strip.name}" for _, strip in _plain_emotions(line) if _is_used(strip)]
     return ", ".join(lost) or None
+
+
+def _plain_emotions(line: Line) -> list:
+    return [item for item in line.strips.get("expression", ()) if not is_cue(read_action(item[1].action))]
+
+
+def _is_used(strip: bpy.types.NlaStrip) -> bool:
+    """True when hands faded, muted, cut, stretched or keyed a strip."""
+    faded = strip.blend_in or strip.blend_out or strip.mute or strip.use_animated_influence
+    return bool(faded or is_cut(strip) or strip.scale != 1.0 or strip.repeat != 1.0)
 
 
 def is_cut(strip: bpy.types.NlaStrip) -> bool:

@@ -82,6 +82,7 @@ def swap(
         strip.action_frame_end = wanted
     if moved:
         strip.frame_start_ui = start
+        _move_keys(strip, moved)
     strip.blend_in, strip.blend_out = fades
     return True
 
@@ -106,6 +107,7 @@ def move(track: bpy.types.NlaTrack, strip: bpy.types.NlaStrip, moved: float) -> 
     if any(other != strip and other.frame_end > low and other.frame_start < high for other in track.strips):
         return False
     strip.frame_start_ui = start
+    _move_keys(strip, moved)
     return True
 
 
@@ -115,14 +117,25 @@ def move_aside(
     """As :func:`move`, into another track of ``layer``; the strip that stands there then."""
     part, name = (strip.action_frame_start, strip.action_frame_end), strip.name
     twin = place_part(animation_data, layer, name, strip.action, strip.frame_start + moved, part)
-    copy_settings(strip, twin)
+    copy_settings(strip, twin, moved)
     track.strips.remove(strip)
     twin.name = name
     return twin
 
 
-def copy_settings(source: bpy.types.NlaStrip, target: bpy.types.NlaStrip) -> None:
-    """Give ``target`` the fades, blending, speed and animated influence of ``source``."""
+def _move_keys(strip: bpy.types.NlaStrip, moved: float) -> None:
+    """Keys of a strip's own influence and time lie in frames of the scene: they go along with it."""
+    for curve in strip.fcurves:
+        for name in ("co", "handle_left", "handle_right"):
+            places = np.empty(2 * len(curve.keyframe_points), np.float32)
+            curve.keyframe_points.foreach_get(name, places)
+            places[::2] += moved
+            curve.keyframe_points.foreach_set(name, places)
+        curve.update()
+
+
+def copy_settings(source: bpy.types.NlaStrip, target: bpy.types.NlaStrip, moved: float = 0.0) -> None:
+    """Give ``target`` the fades, blending, speed and animated influence of ``source``, this ``moved`` frames later."""
     target.scale, target.repeat = source.scale, source.repeat
     for name in _COPIED:
         setattr(target, name, getattr(source, name))
@@ -133,7 +146,7 @@ def copy_settings(source: bpy.types.NlaStrip, target: bpy.types.NlaStrip) -> Non
         for _ in range(len(ours.keyframe_points)):
             ours.keyframe_points.remove(ours.keyframe_points[0])
         for key in theirs.keyframe_points:
-            made = ours.keyframe_points.insert(key.co[0], key.co[1])
+            made = ours.keyframe_points.insert(key.co[0] + moved, key.co[1])
             made.interpolation = key.interpolation
         ours.update()
 

@@ -59,8 +59,9 @@ def write_shapes(
     keys = target.data.shape_keys
     active, basis = target.active_shape_key_index, coordinates_of(keys.reference_key)
     result, signatures = {}, {}
+    renamed = _renamed(keys, {name: written[name] for name in names if name in written and name not in own}, own)
     for name, short, delta in zip(names, short_names(names), deltas, strict=True):
-        block = keys.key_blocks.get(own[name]) if name in own else None
+        block = keys.key_blocks.get(own[name]) if name in own else renamed.get(name)
         signature = _signature(delta)
         if block is None:
             block = target.shape_key_add(name=short, from_mix=False)
@@ -82,6 +83,17 @@ def write_shapes(
     target.active_shape_key_index = min(active, len(keys.key_blocks) - 1)
     target.data.update()
     return result, signatures
+
+
+def _renamed(keys: bpy.types.Key, lost: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, bpy.types.ShapeKey]:
+    """Blendshapes of ours that are no longer found by name, with the shape keys that still hold them."""
+    if not lost:
+        return {}
+    basis, ours = coordinates_of(keys.reference_key), set(own.values())
+    others = [block for block in keys.key_blocks if block != keys.reference_key and block.name not in ours]
+    present = [(block, _signature(coordinates_of(block) - basis)) for block in others]
+    found = {name: [block for block, held in present if _alike(held, signature)] for name, signature in lost.items()}
+    return {name: blocks[0] for name, blocks in found.items() if len(blocks) == 1}
 
 
 def remove_shapes(target: bpy.types.Object, names: set[str]) -> None:

@@ -39,6 +39,12 @@ def lay_sound(
     if ours is not None and len(_living(scene, _owners(ours))) > 1 and not (_same_file(ours, path) and not moved):
         _own(ours, [owner for owner in _owners(ours) if owner != uid])  # its copy still speaks to it
         ours = None
+    if ours is None:
+        for left in _all(scene):  # of a line whose strips someone deleted: it says the same, and twice is an echo
+            owners = _owners(left)
+            if owners and _same_file(left, path) and round(left.frame_start) == frame and not _living(scene, owners):
+                _own(left, [*owners, uid])
+                return True
     pieces = pieces_of(scene, uid) if ours is not None else []
     if ours is not None and _same_file(ours, path):
         for piece in pieces if moved else []:

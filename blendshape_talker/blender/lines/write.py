@@ -11,7 +11,7 @@ from ...errors import TalkerError
 from . import actions, checks, cues, derived, layers, legacy, shapes, strength
 from .cues import CueTake
 from .find import find_line, is_cut, says
-from .hands import retire
+from .hands import retire, sweep
 from .marks import (
     CLOSURE,
     LAYERS,
@@ -91,6 +91,7 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
     check(target, take)
     if legacy.is_old_bake(target.data.shape_keys):
         legacy.convert(target)
+    sweep(take.name, take.start_frame)
     keys, names, obsolete = _write_shapes(target, take)
     layers.write_rest(keys, target.name, [names[name] for name in take.names], take.start_frame)
     line = find_line(keys, take.recording, take.start_frame)
@@ -295,7 +296,7 @@ def _replace(
             strip.name = name
             continue
         twin = layers.place(keys.animation_data, layer, name, action, round(strip.frame_start + moved))
-        layers.copy_settings(strip, twin)
+        layers.copy_settings(strip, twin, moved)
         track.strips.remove(strip)
         twin.name = name
     retire(former)

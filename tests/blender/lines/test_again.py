@@ -6,7 +6,7 @@ import pytest
 from playing import played, strips_of, tracks, values_at
 
 from blendshape_talker.blender import animation
-from blendshape_talker.blender.lines import marks
+from blendshape_talker.blender.lines import cues, marks
 from blendshape_talker.errors import TalkerError
 
 A, B = {"recording": "/a.wav", "name": "a"}, {"recording": "/b.wav", "name": "b"}
@@ -49,6 +49,53 @@ def test_actions_keep_their_names(spoken, make_take):
         assert names == ["Head | blinks | a", "Head | expression | a", "Head | rest face", "her words"]
     animation.write_take(target, make_take(seed=4, blinks=True, about=B))
     assert "Head | expression | b" in bpy.data.actions and "her words" in bpy.data.actions
+
+
+def test_keys_of_the_influence_move_with_the_line(spoken, make_take):
+    target, _ = spoken
+    (expression,) = strips_of(target, "expression")
+    expression.use_animated_influence = True
+    curve = expression.fcurves.find("influence")
+    for frame, value in ((10, 0.2), (30, 0.8)):
+        curve.keyframe_points.insert(frame, value)
+    animation.write_take(target, make_take(seed=2, blinks=True, about=A, start_frame=31))
+    (expression,) = strips_of(target, "expression")
+    points = [tuple(point.co) for point in expression.fcurves.find("influence").keyframe_points][-2:]
+    assert expression.frame_start == 31
+    assert np.allclose(points, [(40, 0.2), (60, 0.8)])
+
+
+def test_what_someone_deleted_and_bakes_again_is_there_once(spoken, make_take):
+    target, _ = spoken
+    tracks_of_head = target.data.shape_keys.animation_data.nla_tracks
+    edited = animation.lines(target)[0].actions("speech")[0]
+    animation.curves_of(edited)[0].keyframe_points[5].co[1] += 1.0
+    for track in list(tracks_of_head):
+        tracks_of_head.remove(track)
+    assert not animation.is_baked(target)
+    animation.write_take(target, make_take(seed=2, blinks=True, about=A))
+    left = {action.name for action in bpy.data.actions if action.users == 0}
+    assert left == {edited.name} and len(animation.lines(target)) == 1
+
+
+def test_a_shape_key_that_someone_renamed_is_found_by_its_shape(scene, spoken, make_take):
+    target, _ = spoken
+    keys = target.data.shape_keys
+    keys.key_blocks["S shape 1"].name = "my pucker"
+    count = len(keys.key_blocks)
+    again = make_take(seed=2, blinks=True, about=A)
+    animation.write_take(target, again)
+    assert len(keys.key_blocks) == count and animation.shape_key_names(target)["speech shape 1"] == "my pucker"
+    assert np.allclose(values_at(scene, target, again.names[:3], 20), again.weights[19, :3], atol=1e-5)
+
+
+def test_an_emotion_s_strip_of_an_older_bake_is_named_before_it_makes_room(spoken):
+    target, _ = spoken
+    asked = cues.Asked.for_cues([], 24.0)
+    assert animation.hand_made_animation(target, "/a.wav", 1, asked) is None
+    (expression,) = strips_of(target, "expression")
+    expression.blend_in = 8.0
+    assert expression.name in animation.hand_made_animation(target, "/a.wav", 1, asked)
 
 
 def test_shape_keys_of_an_older_file_keep_their_longer_names(scene, spoken, make_take):

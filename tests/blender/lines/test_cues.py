@@ -141,6 +141,20 @@ def test_a_bake_of_the_same_keeps_strips_that_hands_have_put_in_or_taken_out(sce
     assert np.abs(shown(scene, head, take, [60]) - again.weights[60])[:, : take.speech_count].max() < 1e-5
 
 
+def test_duplicates_of_a_cue_stay_and_are_named_before_others_come(scene, baked):
+    head, _ = baked((Cue(0.0, 3.6, "happy"),))
+    track, strip = strip_of(head, "happy")
+    strip.frame_end = 30
+    data = head.data.shape_keys.animation_data
+    twin = layers.place_part(data, "expression", "again", strip.action, 50.0, (10.0, 30.0))
+    baked((Cue(0.0, 3.6, "happy"),), seed=4)
+    (line,) = animation.lines(head)
+    found = [(item.name, item.frame_start, item.frame_end) for _, item in cues.cue_strips(line)]
+    assert found == [("happy", 5, 30), ("again", 50, 70)] and twin.name == "again"
+    with pytest.raises(TalkerError, match="emotion happy, emotion again"):
+        baked((Cue(0.0, 3.6, "sad"),))
+
+
 def test_other_cues_ask_before_they_replace_what_hands_have_placed(scene, baked):
     head, _ = baked()
     strip_of(head, "angry")[1].frame_start_ui += 5
