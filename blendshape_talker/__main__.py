@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from . import pipeline
+from . import devices, pipeline
 from .console import STOP_STATUS, STOPPED, Progress, Terminated, stoppable
 from .errors import Cancelled, TalkerError
 from .expression import cues
@@ -51,7 +51,7 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
     cues_help = "emotions over time: CSV (start,end,emotion,…) or an SRT or VTT transcript with [angry], (angry 0.7)"
     parser.add_argument("--cues", metavar="F", help=cues_help)
-    parser.add_argument("--device", choices=pipeline.DEVICES, default="auto", help="where the networks run (auto)")
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
 

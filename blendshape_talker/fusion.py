@@ -10,6 +10,7 @@ Both encoders are free of biases and their activations keep the sign of zero and
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 
 from . import checkpoint
+from .devices import full_precision
 from .errors import Cancelled, TalkerError
 from .face.flame import VERTEX_COUNT, GeometryMap, load_head
 
@@ -114,12 +116,13 @@ class FusionModel:
     def __init__(
         self, network: FusionNetwork, names: tuple[str, ...], geometry_map: GeometryMap, device: str = "cpu"
     ) -> None:
+        self.blendshapes = network.blendshapes.detach().cpu().numpy()
         self.network = network.to(device).eval()
         self.names = tuple(names)
         self.geometry_map = geometry_map
         self.device = device
         self.speech_count = network.config.speech_count
-        self.blendshapes = network.blendshapes.detach().cpu().numpy()
+        self._known_images: deque[tuple[np.ndarray, torch.Tensor]] = deque(maxlen=2)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str] | None = None, device: str = "cpu") -> "FusionModel":
@@ -158,7 +161,7 @@ class FusionModel:
 
     def weights(
         self,
-        coefficients: np.ndarray,
+        coefficients: np.ndarray | torch.Tensor,
         basis: np.ndarray,
         kind: Domain,
         progress: Callable[[float, str], None] | None = None,
@@ -167,14 +170,15 @@ class FusionModel:
         """Primary weights of the deformations ``coefficients (T, K) @ basis (K, 5023, 3)``; cross-domain ones dropped.
 
         Returns (T, K_A) float32 for ``kind`` "speech", (T, K_E) for "expression". The image of a sum is the sum of the
-        images, so only the basis is mapped to images. Raises :class:`Cancelled` when ``cancelled()`` turns true.
+        images, so only the basis is mapped to images. Coefficients that lie on the model's device are read there.
+        Raises :class:`Cancelled` when ``cancelled()`` turns true.
         """
         both = self.all_weights(coefficients, basis, kind, progress, cancelled)
         return both[:, : self.speech_count] if kind == "speech" else both[:, self.speech_count :]
 
     def all_weights(
         self,
-        coefficients: np.ndarray,
+        coefficients: np.ndarray | torch.Tensor,
         basis: np.ndarray,
         kind: Domain,
         progress: Callable[[float, str], None] | None = None,
@@ -182,16 +186,26 @@ class FusionModel:
     ) -> np.ndarray:
         """As :meth:`weights`, cross-domain weights kept: (T, K_A + K_E) float32."""
         encoder = self.network.encoder(kind)
-        result = np.zeros((len(coefficients), self.network.config.shape_count), np.float32)
-        with torch.inference_mode():
-            images = torch.from_numpy(self.geometry_map.to_image(basis).astype(np.float32)).to(self.device)
-            patches = encoder.patches(images)  # linear: the patches of the basis are enough as well
-            for start in range(0, len(coefficients), BLOCK_FRAMES):
+        blocks = []
+        with torch.inference_mode(), full_precision(self.device):
+            frames = torch.as_tensor(coefficients, dtype=torch.float32, device=self.device)
+            patches = encoder.patches(self._images(basis))  # linear: the patches of the basis are enough as well
+            for start in range(0, len(frames), BLOCK_FRAMES):
                 if cancelled and cancelled():
                     raise Cancelled
-                block = np.ascontiguousarray(coefficients[start : start + BLOCK_FRAMES], np.float32)
-                mixed = torch.tensordot(torch.from_numpy(block).to(self.device), patches, 1)
-                result[start : start + len(block)] = encoder.read_patches(mixed).cpu().numpy()
+                mixed = torch.tensordot(frames[start : start + BLOCK_FRAMES], patches, 1)
+                blocks.append(encoder.read_patches(mixed))
                 if progress:
-                    progress(min(1.0, (start + len(block)) / len(coefficients)), f"fusing {kind}")
+                    progress(min(1.0, (start + BLOCK_FRAMES) / len(frames)), f"fusing {kind}")
+            weights = torch.cat(blocks) if blocks else frames.new_zeros(0, self.network.config.shape_count)
+            result: np.ndarray = weights.cpu().numpy()
         return result
+
+    def _images(self, basis: np.ndarray) -> torch.Tensor:
+        """Geometry images (K, 3, 64, 64) of a basis on the device; those of the last two are kept."""
+        for known, images in self._known_images:
+            if known is basis:
+                return images
+        images = torch.from_numpy(self.geometry_map.to_image(basis).astype(np.float32)).to(self.device)
+        self._known_images.append((basis, images))
+        return images

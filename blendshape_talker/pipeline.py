@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
 from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
@@ -33,14 +34,16 @@ from .speech.prosody import read_prosody
 from .speech.quality import speech_warning
 
 if TYPE_CHECKING:
+    import torch
+
     from .fusion import FusionModel
     from .speech.network import SpeechModel
 
 logger = logging.getLogger(__name__)
 
 MODEL_FPS = 60.0
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
+Result = TypeVar("Result")
 ProgressCallback = Callable[[float, str], None]
 CancelCallback = Callable[[], bool]
 
@@ -210,11 +213,16 @@ class Talker:
         self.fusion_model = fusion_model
         self.library = library
         self.device = device
-        self._memory = Memory()
+        self._memory: Memory[torch.Tensor] = Memory()
+        self._fallback = ""
 
     @classmethod
     def load(cls, device: str = "auto") -> "Talker":
-        """Load the bundled weights onto ``device`` (auto, cpu, cuda, mps); torch is imported here and not before."""
+        """Load the bundled weights onto ``device`` (auto, cpu, cuda, mps); torch is imported here and not before.
+
+        A GPU that is there and fails, now or in the middle of a recording, hands over to the CPU: the result is the
+        same, :attr:`device` says where it is from then on, and the next animation has a warning.
+        """
         from .speech import whisper
 
         with ThreadPoolExecutor(1) as reader:
@@ -225,9 +233,44 @@ class Talker:
             from .speech.network import SpeechModel
 
             logger.info("loading networks on %s", chosen)
-            fusion_model, library = FusionModel.load(device=chosen), ExpressionLibrary.load()
-            encoder = whisper.WhisperEncoder(*unpacked.result(), chosen)
-        return cls(SpeechModel.load(device=chosen, encoder=encoder), fusion_model, library, chosen)
+            library = ExpressionLibrary.load()
+            fallback = ""
+            try:
+                fusion_model = FusionModel.load(device=chosen)
+                encoder = whisper.WhisperEncoder(*unpacked.result(), chosen)
+                speech_model = SpeechModel.load(device=chosen, encoder=encoder)
+            except FAILURES as error:
+                if chosen == "cpu":
+                    raise
+                fallback = _fallback_line(chosen, error)
+        if fallback:
+            logger.warning(fallback)
+            talker = cls.load("cpu")
+            talker._fallback = fallback
+            return talker
+        return cls(speech_model, fusion_model, library, chosen)
+
+    def _held(self, work: Callable[[], Result]) -> Result:
+        """``work()``, and once more on the CPU where the device fails in the middle of it."""
+        try:
+            return work()
+        except FAILURES as error:
+            if self.device == "cpu":
+                raise
+            self._fallback = _fallback_line(self.device, error)
+        logger.warning(self._fallback)
+        # from the files: what lies on a device that failed may be out of reach
+        whole = Talker.load("cpu")
+        self.speech_model, self.fusion_model, self.device = whole.speech_model, whole.fusion_model, whole.device
+        self._memory = Memory()
+        release_memory()
+        return work()
+
+    def warm_up(self) -> None:
+        """Half a second of silence through both networks: PyTorch prepares itself in its first calls."""
+        cue = Cue(0.0, 1.0, self.library.names[-1])
+        self._held(lambda: self.speech_model.move(np.zeros(8000, np.float32)))
+        self.cue_weights(cue, np.arange(2) / MODEL_FPS)
 
     def animate(
         self,
@@ -267,21 +310,8 @@ class Talker:
         strips = arrange(cues, recording.seconds, self.library)
         if stop():
             raise Cancelled
-        listening = stage(0.01, 0.92, "listening")
-        coefficients = self._memory.recall(
-            recording.samples,
-            lambda: self.speech_model.coefficients(recording.samples, progress=listening, cancelled=stop),
-        )
-        gap_mm = 1e3 * (coefficients @ lip_gap_per_weight(self.speech_model.basis))
+        speech, gap_mm = self._held(lambda: self._spoken(recording.samples, seed, stage, stop))
         doubt = speech_warning(recording.samples, gap_mm)
-        coefficients *= take_gain(len(coefficients), seed)[:, None]
-        speech = self.fusion_model.weights(
-            coefficients,
-            self.speech_model.basis,
-            "speech",
-            progress=stage(0.92, 0.96, "shaping speech"),
-            cancelled=stop,
-        )
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
         felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
         if stop():
@@ -302,6 +332,7 @@ class Talker:
         shown_gap = shown @ lip_gap_per_weight(own) + (felt + blink_weights) @ lip_gap_per_weight(others)
         found, lost = lost_closures(gap_mm, times, shown_gap)
         report(1.0, "animated")
+        fallback, self._fallback = self._fallback, ""
         return Animation(
             fps=float(fps),
             times=times,
@@ -315,20 +346,58 @@ class Talker:
             head_rotation=present.head,
             eye_rotation=present.eyes,
             cues=strips,
-            warnings=(*recording.warnings, *([doubt] if doubt else [])),
+            warnings=(*recording.warnings, *filter(None, (doubt, fallback))),
             closures_heard=found,
             closures_lost=lost,
         )
 
-    def cue_weights(self, cue: Cue, times: np.ndarray, seed: int = 0) -> np.ndarray:
+    def cue_weights(
+        self,
+        cue: Cue,
+        times: np.ndarray,
+        seed: int = 0,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> np.ndarray:
         """(T, K_E): see :meth:`Expressions.cue_weights`."""
-        return Expressions(self.fusion_model, self.library).cue_weights(cue, times, seed)
+
+        def made() -> np.ndarray:
+            return Expressions(self.fusion_model, self.library).cue_weights(cue, times, seed, progress, cancelled)
+
+        return self._held(made)
+
+    def _spoken(
+        self,
+        samples: np.ndarray,
+        seed: int,
+        stage: Callable[[float, float, str], ProgressCallback],
+        cancelled: CancelCallback,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(N, K_A) weights of speech at 60 frames a second and (N,) mm of lip gap as heard, without the take's share.
+
+        From samples to weights all is done where the networks are; only these two come back.
+        """
+        import torch
+
+        basis = self.speech_model.basis
+        with torch.inference_mode():
+            listening = stage(0.01, 0.92, "listening")
+            moved = self._memory.recall(
+                samples, lambda: self.speech_model.move(samples, progress=listening, cancelled=cancelled)
+            )
+            per_mm, gain = (
+                torch.from_numpy(values.astype(np.float32)).to(moved.device)
+                for values in (1e3 * lip_gap_per_weight(basis), take_gain(len(moved), seed))
+            )
+            gap_mm = moved @ per_mm
+            shaping = stage(0.92, 0.96, "shaping speech")
+            speech = self.fusion_model.weights(moved * gain[:, None], basis, "speech", shaping, cancelled)
+            return speech, gap_mm.cpu().numpy()
 
     def _felt(
         self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback
     ) -> np.ndarray:
         """(T, K_E) the sum of the cues, faded."""
-        made = Expressions(self.fusion_model, self.library)
         result = np.zeros((len(times), len(self.fusion_model.names) - self.fusion_model.speech_count), np.float32)
         for number, cue in enumerate(cues):
 
@@ -338,25 +407,12 @@ class Talker:
             on = fade(cue, times)
             frames = np.flatnonzero(on)
             if len(frames):
-                result[frames] += on[frames, None] * made.cue_weights(cue, times[frames], seed, report, cancelled)
+                result[frames] += on[frames, None] * self.cue_weights(cue, times[frames], seed, report, cancelled)
         return result
 
 
-def choose_device(name: str) -> str:
-    """Turn ``auto`` into the best device there is; a :class:`TalkerError` when the named one is not available."""
-    if name not in DEVICES:
-        raise TalkerError(f"no device {name!r}; choose one of {', '.join(DEVICES)}")
-    try:
-        import torch
-    except ImportError as error:
-        raise TalkerError(f"PyTorch cannot be loaded ({error}); install the extension made for this system") from error
-
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if available[device])
-    if not available[name]:
-        raise TalkerError(f"device {name} is not available here; choose auto or cpu")
-    return name
+def _fallback_line(device: str, error: Exception) -> str:
+    return f"{device} failed ({reason_of(error)}), so the CPU took over, with the same result, until the next start"
 
 
 def check_settings(

@@ -20,7 +20,7 @@ NETWORK_MODULES = {
 TRAINING_MODULES = {"librosa", "scipy", "numba", "matplotlib", "sklearn", "trimesh", "pocketsphinx"}
 
 # What any module may build on: they know nothing of the product.
-GROUND = {"errors", "files", "checkpoint", "job", "console"}
+GROUND = {"errors", "files", "checkpoint", "job", "console", "devices"}
 # Each folder of the package, and each file that lies in none, with what it may import besides the ground.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -28,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "checkpoint": {"errors", "files"},
     "job": {"errors"},
     "console": {"files"},
+    "devices": {"errors"},
     "face": set(),
     "speech": {"face"},
     "expression": {"face"},

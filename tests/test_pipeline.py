@@ -193,11 +193,6 @@ def test_the_eight_emotions_are_there():
     }  # fmt: skip
 
 
-def test_unknown_device_is_refused():
-    with pytest.raises(TalkerError, match="auto, cpu"):
-        pipeline.choose_device("tpu")
-
-
 def test_save_writes_the_documented_keys_block_by_block(tmp_path):
     animation = small_animation()
     path = animation.save(tmp_path / "weights.npz", displacements=True)

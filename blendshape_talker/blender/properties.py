@@ -2,7 +2,7 @@
 
 import bpy
 
-from .. import pipeline
+from .. import devices, pipeline
 from . import animation, emotions
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
@@ -114,7 +114,7 @@ class TalkerPreferences(bpy.types.AddonPreferences):
     device: bpy.props.EnumProperty(
         name="Device",
         description="Where the networks run",
-        items=[(name, *_DEVICES[name]) for name in pipeline.DEVICES],
+        items=[(name, *_DEVICES[name]) for name in devices.DEVICES],
     )
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -37,17 +37,15 @@ def keep_contacts(times: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
         return times
     closed = gap < CLOSED * opening
     shown = np.interp(times * FPS, np.arange(len(gap)), gap) < CLOSED * opening
-    shifted = times.copy()
     half = 0.5 * FPS / fps
-    for index, time in enumerate(times):
-        centre = time * FPS
-        first, last = int(np.ceil(centre - half)), int(np.floor(centre + half))
-        first, last = max(first, 0), min(last, len(gap) - 1)
-        if first > last or shown[index]:
-            continue
-        best = first + int(np.argmin(gap[first : last + 1]))
-        if closed[best]:
-            shifted[index] = best / FPS
+    first = np.maximum(np.ceil(times * FPS - half).astype(int), 0)
+    last = np.minimum(np.floor(times * FPS + half).astype(int), len(gap) - 1)
+    span = first[:, None] + np.arange(int(2 * half) + 2)
+    within = span <= last[:, None]
+    span = np.minimum(span, len(gap) - 1)
+    best = np.take_along_axis(span, np.argmin(np.where(within, gap[span], np.inf), axis=1)[:, None], axis=1)[:, 0]
+    missed = (first <= last) & ~shown & closed[best]
+    shifted: np.ndarray = np.where(missed, best / FPS, times)
     return shifted
 
 

@@ -5,12 +5,16 @@ of the extension's zip.
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import checkpoint
 from ..errors import TalkerError
 from .audio import SAMPLE_RATE, SHORTEST_SECONDS
+
+if TYPE_CHECKING:
+    import torch
 
 HOP = 160
 MEL_BANDS = 80
@@ -26,17 +30,33 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     As in Whisper (Radford et al. 2022, section 2.2): Hann windows of 25 ms, Slaney's mel scale, floor 1e-10, before
     :func:`blendshape_talker.speech.whisper.normalise`. ``samples`` (N,) are at 16 kHz, at least 201 of them.
     """
+    import torch
+
+    rows: np.ndarray = log_mel_of(torch.from_numpy(np.array(samples, np.float32))).numpy()
+    return rows
+
+
+def log_mel_of(samples: "torch.Tensor") -> "torch.Tensor":
+    """:func:`log_mel` of float32 samples on any device, computed there."""
+    import torch
+    from torch.nn import functional
+
     if len(samples) <= FFT // 2:
         raise TalkerError(f"{len(samples)} samples of sound are too few; at least {SHORTEST_SECONDS} s are needed")
-    padded = np.pad(np.asarray(samples, np.float32), FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: len(samples) // HOP]
-    window, bands = _window_and_bands()
-    result = np.empty((len(frames), MEL_BANDS), np.float32)
-    for start in range(0, len(frames), _FRAMES_PER_BLOCK):
-        spectrum = np.fft.rfft(frames[start : start + _FRAMES_PER_BLOCK] * window)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        result[start : start + len(power)] = np.log10(np.maximum(power @ bands, 1e-10))
-    return result
+    count = len(samples) // HOP
+    padded = functional.pad(samples[None], (FFT // 2, FFT // 2), mode="reflect")[0]
+    hops = functional.pad(padded, (0, -len(padded) % HOP)).view(-1, HOP)
+    window, bands = (torch.from_numpy(table).to(samples.device) for table in _window_and_bands())
+    # what is 80 dB below the loudest needs more than float32 in the transform; Metal has no more
+    wide = torch.float32 if samples.device.type == "mps" else torch.float64
+    rows = []
+    for start in range(0, count, _FRAMES_PER_BLOCK):
+        near = hops[start : min(start + _FRAMES_PER_BLOCK, count) + 2]
+        frames = torch.cat([near[:-2], near[1:-1], near[2:, : FFT - 2 * HOP]], dim=1)
+        spectrum = torch.fft.rfft((frames * window).to(wide))
+        power = (spectrum.real.square() + spectrum.imag.square()).float()
+        rows.append((power @ bands).clamp(min=1e-10).log10())
+    return torch.cat(rows) if rows else samples.new_empty(0, MEL_BANDS)
 
 
 @functools.cache

@@ -1,22 +1,26 @@
 """What was heard lately: another take, emotion or frame rate of the same recording needs no network for the lips."""
 
+import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
+
+Heard = TypeVar("Heard")
 
 _RECORDINGS = 4  # an hour of coefficients is 16 MB
 
 
-class Memory:
+class Memory(Generic[Heard]):
     """Coefficients of speech of the last few recordings, found again by their samples."""
 
     def __init__(self) -> None:
-        self._heard: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._heard: OrderedDict[bytes, Heard] = OrderedDict()
 
-    def recall(self, samples: np.ndarray, hear: Callable[[], np.ndarray], style: str | None = None) -> np.ndarray:
-        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives; a copy, to be written into.
+    def recall(self, samples: np.ndarray, hear: Callable[[], Heard], style: str | None = None) -> Heard:
+        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives, an array or a tensor; a copy, to be written into.
 
         style: whatever else than the samples decides what is heard.
         """
@@ -26,4 +30,4 @@ class Memory:
         self._heard.move_to_end(key)
         while len(self._heard) > _RECORDINGS:
             self._heard.popitem(last=False)
-        return self._heard[key].copy()
+        return copy.deepcopy(self._heard[key])

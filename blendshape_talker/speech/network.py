@@ -17,12 +17,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checkpoint
+from ..devices import full_precision
 from ..errors import Cancelled, TalkerError
 from ..face.flame import VERTEX_COUNT
 from .audio import SAMPLE_RATE
-from .mel import HOP, log_mel
+from .mel import HOP, log_mel, log_mel_of
 from .stream import STREAMING, STREAMING_REACH_SECONDS, TAIL_SAMPLES, SpeechStream
-from .whisper import FEATURE_RATE, OFFLINE, EncoderWindows, WhisperEncoder, normalise, peak_of, windows
+from .whisper import (
+    FEATURE_RATE,
+    OFFLINE,
+    EncoderWindows,
+    WhisperEncoder,
+    batch_size,
+    in_batches,
+    loudness,
+    normalised,
+    peak_of,
+    windows,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -164,7 +176,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
 
     def at_frames(audio: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
         """Audio rows (B,A,D) interpolated linearly at the frames' times: (B,T,D)"""
-        position = frame * (TICKS_PER_FRAME / TICKS_PER_FEATURE)
+        position = frame.float() * (TICKS_PER_FRAME / TICKS_PER_FEATURE)
         before = position.floor().long().clamp(max=audio.shape[1] - 1)
         after = (before + 1).clamp(max=audio.shape[1] - 1)
         share = (position - before).clamp(0, 1)[None, :, None]
@@ -173,7 +185,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
     def periodic_positions(frame: torch.Tensor) -> torch.Tensor:
         """FaceFormer's periodic positional encoding (its section 3.2), here made of the period's harmonics: (T,D)"""
         harmonic = torch.arange(1, config.width // 2 + 1, device=frame.device) % (config.period // 2) + 1
-        angle = 2 * torch.pi * (frame[:, None] % config.period) * harmonic[None] / config.period
+        angle = 2 * torch.pi * (frame[:, None] % config.period).float() * harmonic[None] / config.period
         return 0.1 * torch.cat([angle.sin(), angle.cos()], dim=1)
 
     return SpeechNetwork()
@@ -181,7 +193,7 @@ def build_network(config: SpeechConfig) -> "torch.nn.Module":
 
 def padded(samples: np.ndarray) -> np.ndarray:
     """Sound (N,) at 16 kHz and 0.1 s of silence, so that its features cover the last frame as well."""
-    return np.concatenate([samples, np.zeros(TAIL_SAMPLES, np.float32)])
+    return np.concatenate([np.asarray(samples, np.float32), np.zeros(TAIL_SAMPLES, np.float32)])
 
 
 def level_of(samples: np.ndarray) -> float:
@@ -202,9 +214,30 @@ def features_of(
 
     ``level`` stands in for the recording's own :func:`level_of`.
     """
-    mel = log_mel(padded(samples))
-    peak = peak_of(mel[: max(1, len(samples) // HOP)]) if level is None else level
-    return encoder.encode(normalise(mel, peak), progress, cancelled, cut, first_position)
+    import torch
+
+    with torch.inference_mode():
+        features = features_heard(encoder, samples, progress, cancelled, first_position, cut, level)
+        on_host: np.ndarray = features.cpu().numpy()
+    return on_host
+
+
+def features_heard(
+    encoder: WhisperEncoder,
+    samples: np.ndarray,
+    progress: Progress | None = None,
+    cancelled: CancelTest | None = None,
+    first_position: int = 0,
+    cut: EncoderWindows = OFFLINE,
+    level: float | None = None,
+) -> "torch.Tensor":
+    """:func:`features_of` on the encoder's device: the samples go there, nothing comes back."""
+    import torch
+
+    mel = log_mel_of(torch.from_numpy(padded(samples)).to(encoder.device))
+    whole = mel[: max(1, len(samples) // HOP)]
+    peak = loudness(whole) if level is None else mel.new_full((), level)
+    return encoder.listen(normalised(mel, peak), progress, cancelled, cut, first_position)
 
 
 class SpeechModel:
@@ -266,35 +299,79 @@ class SpeechModel:
         :class:`TalkerError` for another one. ``level`` stands in for the recording's own :func:`level_of`.
         :class:`Cancelled` when ``cancelled()`` says so.
         """
+        import torch
+
+        with torch.inference_mode():
+            moved = self.move(samples, style, progress, cancelled, cut, level)
+            coefficients: np.ndarray = moved.cpu().numpy()
+        return coefficients
+
+    def move(
+        self,
+        samples: np.ndarray,
+        style: str | None = None,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
+        cut: EncoderWindows = OFFLINE,
+        level: float | None = None,
+    ) -> "torch.Tensor":
+        """:meth:`coefficients` on the model's device: the samples go there, nothing comes back."""
+        import torch
+
         index = self._style_index(style)
 
         def listening(fraction: float, message: str) -> None:
             if progress is not None:
                 progress(0.8 * fraction, message)
 
-        features = features_of(self._encoder, samples, listening, cancelled, cut=cut, level=level)
-        frames = round(len(samples) / SAMPLE_RATE * FPS)
-        return self.coefficients_of_features(features, frames, index, progress, cancelled)
+        with torch.inference_mode(), full_precision(self.device):
+            features = features_heard(self._encoder, samples, listening, cancelled, cut=cut, level=level)
+            frames = round(len(samples) / SAMPLE_RATE * FPS)
+            return self._move_all(features, frames, index, progress, cancelled)
 
-    def coefficients_of_features(
+    def coefficients_of_features(self, features: np.ndarray, frames: int, style_index: int = 0) -> np.ndarray:
+        """:meth:`coefficients` from encoder features (A,512)."""
+        import torch
+
+        with torch.inference_mode(), full_precision(self.device):
+            heard = torch.from_numpy(features).to(self.device)
+            coefficients: np.ndarray = self._move_all(heard, frames, style_index).cpu().numpy()
+        return coefficients
+
+    def _move_all(
         self,
-        features: np.ndarray,
+        features: "torch.Tensor",
         frames: int,
-        style_index: int = 0,
+        style_index: int,
         progress: Progress | None = None,
         cancelled: CancelTest | None = None,
-    ) -> np.ndarray:
-        """The same from encoder features (A,512); blocks with their full context, so their borders do not show."""
-        result = np.empty((frames, self.config.coefficients), np.float32)
+    ) -> "torch.Tensor":
+        """In blocks with their full context, so their borders do not show."""
+        import torch
+
+        result = features.new_empty(frames, self.config.coefficients)
         margin = self.config.margin_seconds * FPS
-        for start, stop, first, last in windows(frames, BLOCK_SECONDS * FPS, margin, margin):
+
+        def heard_by(block: tuple[int, int, int, int]) -> slice:
+            _, _, first, last = block
+            audio_stop = -(-last * FEATURE_RATE // FPS) + FEATURE_RATE // 2
+            return slice(first * FEATURE_RATE // FPS, min(audio_stop, len(features)))
+
+        def shape(block: tuple[int, int, int, int]) -> tuple[int, int]:
+            heard = heard_by(block)
+            return heard.stop - heard.start, block[3] - block[2]
+
+        blocks = windows(frames, BLOCK_SECONDS * FPS, margin, margin)
+        for batch in in_batches(blocks, batch_size(self.device), shape):
             if cancelled is not None and cancelled():
                 raise Cancelled
-            audio_stop = -(-last * FEATURE_RATE // FPS) + FEATURE_RATE // 2
-            heard = features[first * FEATURE_RATE // FPS : audio_stop]
-            result[start:stop] = self._move(heard, last - first, style_index)[start - first : stop - first]
+            heard = torch.stack([features[heard_by(block)] for block in batch])
+            style = torch.full((len(batch),), style_index, device=features.device)
+            moved = self._network(heard, style, shape(batch[0])[1])
+            for output, (start, stop, first, _) in zip(moved, batch, strict=True):
+                result[start:stop] = output[start - first : stop - first]
             if progress is not None:
-                progress(0.8 + 0.2 * stop / frames, "Moving the lips")
+                progress(0.8 + 0.2 * batch[-1][1] / frames, "Moving the lips")
         return result
 
     def stream(
@@ -321,7 +398,7 @@ class SpeechModel:
         """Coefficients (frames,K) of one block: features (A,512) that begin at a whole second."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision(self.device):
             style = torch.tensor([style_index], device=self.device)
             audio = torch.from_numpy(features).to(self.device)
             coefficients: torch.Tensor = self._network(audio[None], style, frames)[0]

@@ -5,16 +5,18 @@ The bundled weights are the original's, rounded to 8 bits per row. A recording o
 overlap, never padded to Whisper's 30 s, so the cost grows with the length alone.
 """
 
+import itertools
 import math
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from .. import checkpoint
+from ..devices import full_precision
 from ..errors import Cancelled, TalkerError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _DYNAMIC_RANGE = 8.0
 
 Progress = Callable[[float, str], None]
 CancelTest = Callable[[], bool]
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,16 @@ def peak_of(log_mel: np.ndarray) -> float:
     """How loud a recording is: the 99th percentile over log-mel frames (T,80) of their strongest bands, log10 power;
     a click or a short cough does not move it.
     """
-    return float(np.percentile(log_mel.max(axis=1), 99))
+    import torch
+
+    return float(loudness(torch.from_numpy(log_mel)))
+
+
+def loudness(log_mel: "torch.Tensor") -> "torch.Tensor":
+    """:func:`peak_of` on any device, a number without a dimension."""
+    ranked = log_mel.amax(dim=1).sort().values
+    before, share = divmod(0.99 * (len(ranked) - 1), 1)
+    return ranked[int(before)].lerp(ranked[min(int(before) + 1, len(ranked) - 1)], share)
 
 
 def normalise(log_mel: np.ndarray, peak: float | None = None) -> np.ndarray:
@@ -84,9 +96,18 @@ def normalise(log_mel: np.ndarray, peak: float | None = None) -> np.ndarray:
     As in Whisper the quietest 80 dB below the peak are cut off and (x + 4) / 4 taken. Ours: the recording is first
     brought to one loudness, by at most 40 dB. ``peak`` is the recording's :func:`peak_of`, measured here if not given.
     """
-    peak = peak_of(log_mel) if peak is None else peak
-    gain = float(np.clip(_LOUD_LOG_POWER - peak, -_LARGEST_GAIN, _LARGEST_GAIN))
-    return ((np.clip(log_mel, peak - _DYNAMIC_RANGE, peak + 1) + (gain + 4)) / 4).astype(np.float32)
+    import torch
+
+    rows = torch.from_numpy(log_mel)
+    level = loudness(rows) if peak is None else torch.tensor(peak, dtype=rows.dtype)
+    normal: np.ndarray = normalised(rows, level).numpy()
+    return normal
+
+
+def normalised(log_mel: "torch.Tensor", level: "torch.Tensor") -> "torch.Tensor":
+    """:func:`normalise` on any device; ``level``: the recording's :func:`loudness`."""
+    gain = (_LOUD_LOG_POWER - level).clamp(-_LARGEST_GAIN, _LARGEST_GAIN)
+    return (log_mel.clamp(level - _DYNAMIC_RANGE, level + 1) + (gain + 4)) / 4
 
 
 def windows(frames: int, core: int, past: int, ahead: int) -> list[tuple[int, int, int, int]]:
@@ -95,6 +116,18 @@ def windows(frames: int, core: int, past: int, ahead: int) -> list[tuple[int, in
         (start, min(start + core, frames), max(start - past, 0), min(start + core + ahead, frames))
         for start in range(0, frames, core)
     ]
+
+
+def in_batches(pieces: Iterable[Piece], size: int, shape: Callable[[Piece], object]) -> Iterator[list[Piece]]:
+    """Neighbours of one ``shape`` in lists of at most ``size``: what a network can take in one call."""
+    for _, alike in itertools.groupby(pieces, shape):
+        run = list(alike)
+        yield from (run[first : first + size] for first in range(0, len(run), size))
+
+
+def batch_size(device: str) -> int:
+    """Stretches of sound that a network takes at once: a GPU is idle with one, a CPU gains nothing by more."""
+    return 1 if device == "cpu" else 16
 
 
 def even(log_mel: np.ndarray) -> np.ndarray:
@@ -207,25 +240,47 @@ class WhisperEncoder:
         table that the windows begin at; training varies it, so that nothing depends on where in a window a sound
         happens to lie. :class:`Cancelled` when ``cancelled()`` says so.
         """
-        log_mel = even(log_mel)
+        import torch
+
+        with torch.inference_mode(), full_precision(self.device):
+            mel = torch.from_numpy(np.asarray(log_mel, np.float32)).to(self.device)
+            features: np.ndarray = self.listen(mel, progress, cancelled, cut, first_position).cpu().numpy()
+        return features
+
+    def listen(
+        self,
+        log_mel: "torch.Tensor",
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
+        cut: EncoderWindows = OFFLINE,
+        first_position: int = 0,
+    ) -> "torch.Tensor":
+        """:meth:`encode` of log-mel on the encoder's device; nothing leaves it."""
+        import torch
+
+        if len(log_mel) % 2:
+            log_mel = torch.cat([log_mel, log_mel[-1:]])
         count = len(log_mel) // 2
-        features = np.empty((count, self.config.width), np.float32)
-        for start, stop, first, last in windows(count, *cut.rows):
+        features = log_mel.new_empty(count, self.config.width)
+        cuts = windows(count, *cut.rows)
+        for batch in in_batches(cuts, batch_size(self.device), lambda piece: piece[3] - piece[2]):
             if cancelled is not None and cancelled():
                 raise Cancelled
-            output = self.encode_window(log_mel[2 * first : 2 * last], first_position)
-            features[start:stop] = output[start - first : stop - first]
+            heard = torch.stack([log_mel[2 * first : 2 * last] for _, _, first, last in batch])
+            for output, (start, stop, first, _) in zip(self._forward(heard, first_position), batch, strict=True):
+                features[start:stop] = output[start - first : stop - first]
             if progress is not None:
-                progress(stop / count, "Listening")
+                progress(batch[-1][1] / count, "Listening")
         return features
 
     def encode_window(self, log_mel: np.ndarray, first_position: int = 0) -> np.ndarray:
         """Features (T / 2, 512) of normalised log-mel (T,80), T even, as one window: cost grows with T squared."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision(self.device):
             mel = torch.from_numpy(log_mel).to(self.device)
-            return self._forward(mel[None], first_position)[0].cpu().numpy()
+            features: np.ndarray = self._forward(mel[None], first_position)[0].cpu().numpy()
+        return features
 
     def _forward(self, mel: "torch.Tensor", first_position: int) -> "torch.Tensor":
         """(B,T,80) to (B,T/2,512): output of the last kept layer, without the original's final normalisation."""
@@ -253,8 +308,9 @@ def _sinusoids(first: int, length: int, width: int, device: "torch.device") -> "
     import torch
 
     step = math.log(10000) / (width // 2 - 1)
-    angles = torch.arange(first, first + length)[:, None] * torch.exp(-step * torch.arange(width // 2))[None]
-    return torch.cat([angles.sin(), angles.cos()], dim=1).to(device)
+    frequency = torch.exp(-step * torch.arange(width // 2, device=device, dtype=torch.float32))
+    angles = torch.arange(first, first + length, device=device, dtype=torch.float32)[:, None] * frequency
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def convert(

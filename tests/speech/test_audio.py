@@ -212,7 +212,7 @@ def test_what_is_no_recording_gets_one_line(tmp_path, make, words):
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_hearing_needs_neither_librosa_nor_torch(tmp_path):
+def test_hearing_needs_no_librosa_and_reading_no_torch(tmp_path):
     import subprocess
     import sys
 
@@ -220,8 +220,9 @@ def test_hearing_needs_neither_librosa_nor_torch(tmp_path):
     soundfile.write(path, tone(22050), 22050)
     program = (
         "import sys; from blendshape_talker.speech import audio, mel;"
-        f"print(mel.log_mel(audio.load_recording({str(path)!r}).samples).shape,"
-        " *sorted({'librosa', 'numba', 'scipy', 'torch'} & set(sys.modules)))"
+        "loaded = lambda: sorted({'librosa', 'numba', 'scipy', 'torch'} & set(sys.modules));"
+        f"sound = audio.load_recording({str(path)!r}).samples; print(*loaded());"
+        "print(mel.log_mel(sound).shape, *loaded())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(100, 80)"
+    assert done.stdout.splitlines() == ["", "(100, 80) torch"]

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ... import checkpoint
 from ...errors import TalkerError
@@ -41,24 +42,25 @@ class LogMelEncoder:
     """Stands in for Whisper's encoder in an ablation: normalised log-mel, two rows of 80 bands a step."""
 
     config = WhisperConfig(layers=0, width=160)
+    device = "cpu"
 
-    def encode(self, log_mel: np.ndarray, *args: object, **options: object) -> np.ndarray:
+    def listen(self, log_mel: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
         """(T,80) at 100 Hz to (T/2,160) at 50 Hz."""
-        return even(log_mel).reshape(-1, self.config.width).astype(np.float32)
+        return torch.from_numpy(even(log_mel.numpy())).reshape(-1, self.config.width)
 
 
 class Remembering:
     """An encoder that hears every take once, however many networks listen to it."""
 
     def __init__(self, encoder: WhisperEncoder | LogMelEncoder) -> None:
-        self.config = encoder.config
+        self.config, self.device = encoder.config, encoder.device
         self._encoder = encoder
-        self._features: dict[int, np.ndarray] = {}
+        self._features: dict[int, torch.Tensor] = {}
 
-    def encode(self, log_mel: np.ndarray, *args: object, **options: object) -> np.ndarray:
-        key = hash(log_mel.tobytes())
+    def listen(self, log_mel: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
+        key = hash(log_mel.numpy().tobytes())
         if key not in self._features:
-            self._features[key] = self._encoder.encode(log_mel)
+            self._features[key] = self._encoder.listen(log_mel)
         return self._features[key]
 
 

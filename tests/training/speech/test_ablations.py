@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.speech.network import load_weights
@@ -29,8 +30,8 @@ def test_sizes_take_deeper_encoders_only_where_there_is_one():
 
 
 def test_log_mel_has_the_encoders_rate():
-    mel = np.random.default_rng(0).normal(size=(101, 80)).astype(np.float32)
-    features = speech_ablations.LogMelEncoder().encode(mel, first_position=7)
+    mel = torch.randn(101, 80)
+    features = speech_ablations.LogMelEncoder().listen(mel, first_position=7)
     assert features.shape == (51, 160)
     np.testing.assert_array_equal(features[3], mel[6:8].ravel())
 
@@ -47,15 +48,15 @@ def test_a_take_is_heard_once():
     class Counting(speech_ablations.LogMelEncoder):
         heard = 0
 
-        def encode(self, log_mel, *args, **options):
+        def listen(self, log_mel, *args, **options):
             self.heard += 1
-            return super().encode(log_mel)
+            return super().listen(log_mel)
 
     counting = Counting()
     ear = speech_ablations.Remembering(counting)
-    mel = np.ones((10, 80), np.float32)
-    np.testing.assert_array_equal(ear.encode(mel), ear.encode(mel.copy(), first_position=0))
-    ear.encode(2 * mel)
+    mel = torch.ones(10, 80)
+    np.testing.assert_array_equal(ear.listen(mel), ear.listen(mel.clone(), first_position=0))
+    ear.listen(2 * mel)
     assert counting.heard == 2
 
 
