@@ -7,10 +7,15 @@ import importlib.util
 import os
 import sys
 
+from . import own_torch
+
 # PyTorch's OpenMP threads spin while they wait for each other. Where another program keeps a core busy, Blender itself
 # for one, that made a bake ten times slower than threads that sleep. Read once, when PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+
+if os.environ.get(own_torch.VARIABLE):
+    own_torch.use(os.environ[own_torch.VARIABLE])
 
 # What the zip brings for one system and one Python; Blender leaves out wheels that do not fit it, without a word.
 _LIBRARIES = ("torch", "soundfile", "soxr")
@@ -22,15 +27,23 @@ def register() -> None:
     :class:`RuntimeError`, which Blender shows as one line, where the libraries are not there for Blender's Python.
     """
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        raise RuntimeError(
-            f"Blendshape Talker finds no {', '.join(missing)} for Python {python} on {sys.platform}: install the zip "
-            "that is made for this Blender and system, or give its Python these libraries"
-        )
+    if missing and missing != ["torch"]:
+        raise RuntimeError(_lack(missing))
     from .blender import registration
 
     registration.register(_command_line)
+    # the preferences, which can be read only now, may name a folder with PyTorch
+    if missing and importlib.util.find_spec("torch") is None:
+        registration.unregister()
+        raise RuntimeError(_lack(missing))
+
+
+def _lack(missing: "list[str]") -> str:
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return (
+        f"Blendshape Talker finds no {', '.join(missing)} for Python {python} on {sys.platform}: install the zip "
+        "that is made for this Blender and system, or give its Python these libraries"
+    )
 
 
 def unregister() -> None:

@@ -36,7 +36,12 @@ ARROWS: dict[str, set[str]] = {
     "curves": {"face", "speech"},
     "pipeline": {"face", "speech", "expression", "fusion"},
     "blender/lines": {"face", "expression"},
-    "blender": {"face", "speech", "expression", "curves", "pipeline", "blender/lines"},
+    "own_torch": set(),
+    "device_test": {"speech", "pipeline"},
+    "blender": {
+        *("face", "speech", "expression", "curves", "pipeline", "blender/lines"),
+        *("device_test", "own_torch"),
+    },
     "training/geometry": {"face"},
     "training/plots": {"face", "training/geometry"},
     "training/corpus": {"face", "expression", "training/geometry"},
@@ -53,7 +58,7 @@ ARROWS: dict[str, set[str]] = {
         *("face", "speech", "expression", "fusion", "pipeline", "training"),
         *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
     },
-    "__init__": {"blender", "__main__"},
+    "__init__": {"blender", "__main__", "own_torch"},
     "__main__": {"pipeline", "face", "expression", "blender", "training/commands"},
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.

@@ -1,6 +1,5 @@
 """From settings to an animated head in three steps: ask Blender, compute without Blender, write to Blender."""
 
-import functools
 import logging
 import os
 import time
@@ -16,7 +15,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
-from . import animation, hand_keys, motion, step, viewing
+from . import animation, hand_keys, motion, networks, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
@@ -103,6 +102,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     fit = meshes.fit_to_canonical(request.rest)
     performance = request.performance
     progress = rising(progress)
+    _pace.loaded = _pace.loaded or networks.ready(performance.device)
     seconds, loaded = recording_seconds(performance.audio), _pace.loaded
     loading, heard = _pace.shares(seconds)
     units = LOADING if not loaded else 0.0
@@ -225,11 +225,9 @@ def absolute_path(path: str) -> str:
     return str(Path(bpy.path.abspath(path)).resolve()) if path else ""
 
 
-@functools.lru_cache(maxsize=1)
 def _talker(device: str) -> "pipeline.Talker":
-    return pipeline.Talker.load(device)
+    return networks.talker(device)
 
 
-@functools.lru_cache(maxsize=1)
 def _expressions(device: str) -> "pipeline.Expressions":
-    return pipeline.Expressions.load(device)
+    return networks.expressions(device)

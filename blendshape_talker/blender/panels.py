@@ -4,7 +4,7 @@ import os
 
 import bpy
 
-from . import animation, emotions
+from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
@@ -29,6 +29,7 @@ class HeadPanel(_TalkerPanel, bpy.types.Panel):
     bl_label = "Head"
 
     def draw(self, context: bpy.types.Context) -> None:
+        networks.expect_bake(picked=context.scene.blendshape_talker.target is not None)
         column = self.layout.column()
         column.prop(context.scene.blendshape_talker, "target", text="", icon="USER")
         row = column.row(align=True)

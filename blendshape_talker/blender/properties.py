@@ -1,8 +1,10 @@
 """What the panel sets: per scene, for the running job, and the add-on's preferences."""
 
+from pathlib import Path
+
 import bpy
 
-from .. import devices, pipeline
+from .. import devices, own_torch, pipeline
 from . import animation, emotions
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
@@ -104,6 +106,12 @@ class TalkerProgress(bpy.types.PropertyGroup):
     cancel: bpy.props.BoolProperty()
     fraction: bpy.props.FloatProperty(min=0.0, max=1.0)
     message: bpy.props.StringProperty()
+    testing: bpy.props.StringProperty(description="What a test of the preferences does now; empty while none runs")
+    devices: bpy.props.StringProperty(description="What the last test of the devices found, line by line")
+
+
+def _folder_changed(page: "TalkerPreferences", _context: bpy.types.Context) -> None:
+    page.torch_found, page.torch_state = "", ""
 
 
 class TalkerPreferences(bpy.types.AddonPreferences):
@@ -117,9 +125,31 @@ class TalkerPreferences(bpy.types.AddonPreferences):
         items=[(name, *_DEVICES[name]) for name in devices.DEVICES],
     )
 
+    torch_folder: bpy.props.StringProperty(
+        name="PyTorch Folder", subtype="DIR_PATH", update=_folder_changed,
+        description="Folder of your own with a CUDA build of PyTorch; empty for the one that the extension brings",
+    )  # fmt: skip
+    torch_found: bpy.props.StringProperty(options={"HIDDEN"}, description="What the check of the folder was good for")
+    torch_state: bpy.props.StringProperty(options={"HIDDEN"}, description="What the check of the folder said")
+
     def draw(self, context: bpy.types.Context) -> None:
+        state = context.window_manager.blendshape_talker
         column = self.layout.column()
-        column.prop(self, "device")
+        row = column.row()
+        row.prop(self, "device")
+        row.operator("blendshape_talker.test_devices")
+        for line in state.devices.splitlines():
+            column.label(text=line, icon="BLANK1", translate=False)
+        row = column.row()
+        row.prop(self, "torch_folder")
+        row.operator("blendshape_talker.check_torch")
+        if self.torch_folder:
+            good = bool(self.torch_found) and self.torch_found == own_torch.fingerprint(own_torch_folder(self))
+            line = self.torch_state if good or not self.torch_found else "Another PyTorch or Python than was checked"
+            text = line or "Not checked yet, so not used"
+            column.label(text=text, icon="CHECKMARK" if good else "ERROR", translate=False)
+        if state.testing:
+            column.label(text=f"{state.testing.capitalize()}…", icon="TIME", translate=False)
         column.label(text=versions())
 
 
@@ -127,6 +157,19 @@ def preferences(context: bpy.types.Context) -> TalkerPreferences | None:
     """The add-on's preferences; None when the package runs without being enabled as an add-on."""
     addon = context.preferences.addons.get(ADDON)
     return addon.preferences if addon else None
+
+
+def own_torch_folder(page: TalkerPreferences) -> str:
+    """The folder with a PyTorch of one's own, absolute; empty for none."""
+    return str(Path(bpy.path.abspath(page.torch_folder))) if page.torch_folder else ""
+
+
+def use_own_torch() -> None:
+    """Take PyTorch from the preferences' folder, if a check has found good what lies there now."""
+    page = preferences(bpy.context)
+    folder = own_torch_folder(page) if page else ""
+    if folder and page.torch_found and page.torch_found == own_torch.fingerprint(folder):
+        own_torch.use(folder)
 
 
 def chosen_device(context: bpy.types.Context) -> str:
@@ -141,7 +184,7 @@ def versions() -> str:
     import sys
 
     try:
-        torch = importlib.metadata.version("torch")
+        torch = own_torch.version_in_use() or importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
         torch = "missing"
     state = "loaded" if "torch" in sys.modules else "loads with the first bake"

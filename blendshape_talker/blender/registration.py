@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import bpy
 
-from . import curves_panel, emotions, panels, presence, presence_panel, properties, step_panel
-from .operators import baking, curves, exporting, heads, recording, takes
+from . import curves_panel, emotions, networks, panels, presence, presence_panel, properties, step_panel
+from .operators import baking, curves, exporting, heads, machine, recording, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
 from .operators import step as step_operators
@@ -13,7 +13,7 @@ from .operators import step as step_operators
 COMMAND = "blendshape_talker"
 CLASSES = (
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
-    *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
+    *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
     *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
     *step_operators.CLASSES, *step_panel.CLASSES,
 )  # fmt: skip
@@ -34,6 +34,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
+    properties.use_own_torch()
     bpy.app.handlers.load_post.append(_after_load)
     if hasattr(bpy.data, "scenes"):
         _after_load()
@@ -44,6 +45,8 @@ def register(command_line: Callable[[list[str]], int]) -> None:
 
 def unregister() -> None:
     """The reverse of :func:`register`."""
+    machine.stop()
+    networks.stop()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     bpy.app.handlers.load_post.remove(_after_load)

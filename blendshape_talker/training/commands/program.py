@@ -6,7 +6,9 @@ packages that the extension itself does not.
 
 import argparse
 
+from ... import devices
 from ...console import Progress
+from ...errors import TalkerError
 from . import corpora, fusion, speech
 
 
@@ -33,6 +35,10 @@ def _add_benchmark(commands) -> None:
         "--long", type=float, nargs="?", const=3600.0, metavar="S",
         help="only a recording of S seconds (an hour) in Blender, beside animate alone: time, memory, the bar",
     )  # fmt: skip
+    parser.add_argument("--device", choices=devices.DEVICES, default="cpu", help="where the networks run (cpu)")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[60.0], metavar="S", help="lengths of speech to animate (60)"
+    )
     parser.set_defaults(run=_benchmark)
 
 
@@ -44,6 +50,9 @@ def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
     elif arguments.long:
         table = long_recording.run(arguments.json, arguments.long, progress)
     else:
-        table = benchmark.run(json_path=arguments.json, progress=progress)
+        for seconds in arguments.seconds:
+            if not 1.0 <= seconds <= 3600.0:  # also refuses NaN
+                raise TalkerError(f"{seconds:g} s of speech are out of range; choose 1 to 3600")
+        table = benchmark.run(arguments.json, progress, arguments.device, arguments.seconds)
     progress.close()
     print(table)

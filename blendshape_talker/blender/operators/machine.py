@@ -1,0 +1,160 @@
+"""Buttons of the preferences: time the devices of this machine, try a PyTorch of one's own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from ... import device_test, own_torch
+from ...errors import Cancelled, TalkerError
+from ...job import Job, Progress
+from .. import networks
+from ..properties import TalkerPreferences, own_torch_folder, preferences
+from .common import reported
+
+_POLL_SECONDS = 0.2
+_watching: dict[Callable[[], float | None], Job] = {}
+
+
+class _InBackground:
+    """An operator whose work runs on a thread. A script waits for it; a click is answered at once and a timer watches,
+    because the preferences may be closed meanwhile."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.window_manager.blendshape_talker.testing:
+            cls.poll_message_set("a test is running")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            self._arrived(context)
+            job = self._start(context)
+            try:
+                words = self._show(context, job.result())
+            except TalkerError as error:
+                self._refused(context, str(error))
+                raise
+            self.report({"INFO"}, words)
+        return outcome
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._arrived(context)
+        job = self._start(context)
+        state = context.window_manager.blendshape_talker
+        state.testing = "starting"
+        kind = type(self)
+
+        def watch() -> float | None:
+            now = bpy.context
+            state = now.window_manager.blendshape_talker
+            if not job.done:
+                state.testing = job.progress[1] or state.testing
+                _redraw(now)
+                return _POLL_SECONDS
+            del _watching[watch]
+            state.testing = ""
+            try:
+                kind._show(now, job.result())
+            except TalkerError as error:
+                kind._refused(now, str(error))
+            except Cancelled:
+                pass
+            _redraw(now)
+            return None
+
+        _watching[watch] = job
+        bpy.app.timers.register(watch, first_interval=_POLL_SECONDS)
+        return {"FINISHED"}
+
+    def _arrived(self, context: bpy.types.Context) -> None:
+        """Before the work."""
+
+
+class TestDevices(_InBackground, bpy.types.Operator):
+    """Time ten seconds of speech on the CPU and on every GPU that PyTorch finds, and say which to choose"""
+
+    bl_idname = "blendshape_talker.test_devices"
+    bl_label = "Test"
+    bl_options = {"INTERNAL"}
+
+    def _start(self, context: bpy.types.Context) -> Job[list[device_test.Timing]]:
+        return Job(device_test.time_devices, "blendshape-talker-test").start()
+
+    @staticmethod
+    def _show(context: bpy.types.Context, timings: list[device_test.Timing]) -> str:
+        advice = device_test.advice(timings)
+        context.window_manager.blendshape_talker.devices = "\n".join([*map(str, timings), advice])
+        return advice
+
+    @staticmethod
+    def _refused(context: bpy.types.Context, line: str) -> None:
+        context.window_manager.blendshape_talker.devices = line
+
+
+class CheckTorch(_InBackground, bpy.types.Operator):
+    """Try the folder's PyTorch in a process of its own: right Python, a GPU, the same result as the bundled one"""
+
+    bl_idname = "blendshape_talker.check_torch"
+    bl_label = "Check"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        page = preferences(context)
+        if page is None or not page.torch_folder:
+            cls.poll_message_set("name a folder first")
+            return False
+        return super().poll(context)
+
+    def _arrived(self, context: bpy.types.Context) -> None:
+        page = preferences(context)
+        page.torch_found, page.torch_state = "", ""
+
+    def _start(self, context: bpy.types.Context) -> Job[tuple[str, own_torch.Trial]]:
+        folder = own_torch_folder(preferences(context))
+
+        def work(progress: Progress, cancelled: Callable[[], bool]) -> tuple[str, own_torch.Trial]:
+            return folder, own_torch.check(folder, progress, cancelled)
+
+        return Job(work, "blendshape-talker-torch").start()
+
+    @staticmethod
+    def _show(context: bpy.types.Context, checked: tuple[str, own_torch.Trial]) -> str:
+        folder, trial = checked
+        page = preferences(context)
+        if page is None or own_torch_folder(page) != folder:
+            return "the folder was changed meanwhile; check it again"
+        now = own_torch.use(folder)
+        networks.forget()
+        page.torch_found = own_torch.fingerprint(folder)
+        page.torch_state = f"{trial}; {'in use' if now else 'in use from the next start of Blender'}"
+        context.preferences.is_dirty = True
+        return page.torch_state
+
+    @staticmethod
+    def _refused(context: bpy.types.Context, line: str) -> None:
+        page: Any = preferences(context)
+        if isinstance(page, TalkerPreferences):
+            page.torch_state = line
+
+
+def stop() -> None:
+    """End what runs; Blender quits or the add-on is switched off."""
+    while _watching:
+        watch, job = _watching.popitem()
+        job.cancel()
+        if bpy.app.timers.is_registered(watch):
+            bpy.app.timers.unregister(watch)
+
+
+def _redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+
+
+CLASSES = (TestDevices, CheckTorch)

@@ -1,0 +1,51 @@
+"""Networks that load before they are needed, and the preferences' buttons, in a real Blender without a window."""
+
+import bpy
+import pytest
+
+from blendshape_talker import device_test
+from blendshape_talker.blender import networks
+
+
+@pytest.fixture
+def nothing_loaded():
+    networks.forget()
+    yield
+    networks.stop()
+    networks.forget()
+
+
+def test_nothing_is_loaded_where_nobody_looks(registered, nothing_loaded):
+    networks.expect_bake(picked=True)
+    assert bpy.app.background and not bpy.app.timers.is_registered(networks.begin)
+
+
+def test_networks_load_on_a_thread_and_once(registered, nothing_loaded):
+    networks.begin()
+    thread = networks._loading
+    networks.begin()
+    assert networks._loading is thread
+    ours = networks.talker("auto")  # a bake that comes meanwhile waits for them instead of loading its own
+    thread.result()
+    assert networks.ready("auto") and networks.talker("auto") is ours
+    if ours.device == "cpu":
+        assert networks.expressions("auto").fusion_model is ours.fusion_model
+
+
+def test_the_end_of_blender_stops_it(registered, nothing_loaded):
+    networks.begin()
+    thread = networks._loading
+    networks.stop()
+    assert thread.done and networks._loading is None
+
+
+def test_devices_are_tested(registered, monkeypatch):
+    monkeypatch.setattr(device_test, "SECONDS", 1.0)
+    assert bpy.ops.blendshape_talker.test_devices() == {"FINISHED"}
+    lines = bpy.context.window_manager.blendshape_talker.devices.splitlines()
+    assert lines[0].startswith("CPU, ") and lines[-1].startswith("Choose ")
+
+
+def test_no_folder_to_check(registered):
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.blendshape_talker.check_torch()
