@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import Cancelled, TalkerError
 
@@ -83,7 +84,7 @@ def use(folder: str | os.PathLike[str]) -> bool:
         if finder.folder in sys.path:
             sys.path.remove(finder.folder)
     if folder:
-        sys.meta_path.insert(0, _Finder(folder))  # type: ignore[arg-type]  # the import system asks for find_spec alone
+        sys.meta_path.insert(0, _Finder(folder))
         sys.path.append(folder)  # what PyTorch needs besides and the extension does not bring
         importlib.invalidate_caches()
     loaded = sys.modules.get("torch")
@@ -185,7 +186,7 @@ def _path() -> list[str]:
     return [place for place in sys.path if place not in folders]
 
 
-def _try(folder: str, out: Path, cancelled: CancelTest | None) -> dict[str, object]:
+def _try(folder: str, out: Path, cancelled: CancelTest | None) -> dict[str, Any]:
     import subprocess
 
     package = Path(__file__).resolve().parent
@@ -213,5 +214,5 @@ def _try(folder: str, out: Path, cancelled: CancelTest | None) -> dict[str, obje
         logger.info("%s", said)
         reason = (said.strip().splitlines() or [f"status {process.returncode}"])[-1]
         raise TalkerError(f"{folder or 'the bundled PyTorch'}: does not run ({reason[:200]})")
-    about: dict[str, object] = json.loads(printed.strip().splitlines()[-1])
+    about: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     return about

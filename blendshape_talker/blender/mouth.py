@@ -94,10 +94,10 @@ def _follow(item: bpy.types.Object, head: bpy.types.Object, frame: CanonicalFram
     keys = head.data.shape_keys
     names = [block.name for block in keys.key_blocks if block != keys.reference_key] if keys else []
     moves: dict[str, np.ndarray] = {}
-    for name in names:
-        delta = mouth.key_deltas(frame.canonical_deltas(shapes.shape_deltas(keys, [name])))[0]
-        if np.abs(delta).max() > _LEAST:
-            moves[name] = frame.mesh_deltas(delta)
+    if names:
+        deltas = mouth.key_deltas(frame.canonical_deltas(shapes.shape_deltas(keys, names)))
+        moved = np.abs(deltas).max(axis=(1, 2)) > _LEAST
+        moves = {name: frame.mesh_deltas(deltas[index]) for index, name in enumerate(names) if moved[index]}
     rest = frame.to_mesh(mouth.fitted(frame.rest))
     if item.data.shape_keys is None:
         item.shape_key_add(name="Basis", from_mix=False)

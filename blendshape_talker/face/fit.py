@@ -1,6 +1,7 @@
 """How a mesh lies to the canonical FLAME head: unit, turn, vertex order; or one line that says why it is none."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations, product
 
 import numpy as np
@@ -74,6 +75,13 @@ def fit_to_canonical(vertices: np.ndarray) -> MeshFit:
         raise TalkerError("the mesh's vertices are no list of finite x, y, z; choose another mesh")
     if not len(vertices) or np.ptp(vertices, axis=0).max() < _LEAST_EXTENT:
         raise TalkerError("the mesh has no extent: all its vertices lie in one place; choose another mesh")
+    return _fitted(vertices.tobytes())
+
+
+@lru_cache(maxsize=4)
+def _fitted(coordinates: bytes) -> MeshFit:
+    """A bake asks for one head several times."""
+    vertices = np.frombuffer(coordinates, np.float64).reshape(-1, 3)
     if len(vertices) != VERTEX_COUNT:
         return _split(vertices)
     canonical = load_head().vertices.astype(np.float64)
@@ -196,6 +204,7 @@ def _closest(points: np.ndarray, others: np.ndarray, block: int = 512) -> np.nda
     return np.concatenate(found)
 
 
+@lru_cache(maxsize=1)
 def _axis_turns() -> np.ndarray:
     """The 24 rotations (24, 3, 3) that map the axes onto each other."""
     turns = []

@@ -1,5 +1,6 @@
 """Short names for shape keys: "speech jaw open + mouth stretch" is "S jaw+wide", what matters first."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 LONGEST = 11  # what the list of shape keys shows beside their values at its default width (1600 pixels, one monitor)
@@ -28,11 +29,16 @@ def short_names(names: Sequence[str]) -> list[str]:
     One movement by itself has its name before several that begin with it. Names that follow another pattern stay. No
     two are alike; none is longer than Blender's 63 bytes allow.
     """
+    return list(_short_names(tuple(names)))
+
+
+@functools.lru_cache(maxsize=8)
+def _short_names(names: tuple[str, ...]) -> tuple[str, ...]:
     result: dict[int, str] = {}
     for index in sorted(range(len(names)), key=lambda index: names[index].count(" + ")):
         taken = set(result.values())
         result[index] = next(name for name in _candidates(names[index]) if name not in taken)
-    return [result[index] for index in range(len(names))]
+    return tuple(result[index] for index in range(len(names)))
 
 
 def short_name(name: str) -> str:
