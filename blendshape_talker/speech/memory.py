@@ -20,7 +20,7 @@ class Memory(Generic[Heard]):
         self._heard: OrderedDict[bytes, Heard] = OrderedDict()
 
     def recall(self, samples: np.ndarray, hear: Callable[[], Heard], style: str | None = None) -> Heard:
-        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives, an array or tensor; a copy to write into.
+        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives, array or tensor; a copy to write into.
 
         style: whatever else than the samples decides what is heard.
         """
