@@ -134,7 +134,7 @@ def test_a_cue_alone_hands_over_as_well(on_cpu):
 
 
 def test_the_cpu_itself_fails_with_its_own_error(on_cpu, monkeypatch):
-    monkeypatch.setattr(on_cpu.speech_model, "move", lambda *_, **__: torch.zeros(2) + torch.zeros(3))
+    monkeypatch.setattr(on_cpu.fusion_model, "weights", lambda *_, **__: torch.zeros(2) + torch.zeros(3))
     with pytest.raises(RuntimeError, match="size of tensor"):
         on_cpu.animate(RECORDING)
 
