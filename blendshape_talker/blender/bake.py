@@ -15,7 +15,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
-from . import animation, hand_keys, motion, networks, step, viewing
+from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
@@ -159,6 +159,7 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
     for line in animation.lines(target):
         if line.uid == written.uid:
             hand_keys.remember(line)
+    keep_keys.refresh(target, frame_rate_of(scene))
     logger.info("wrote %d curves of %d keys in %.3f s", *reversed(take.weights.shape), time.perf_counter() - started)
     for line in animation.lines(target) if old else []:
         if line.start == old[0]:

@@ -2,8 +2,9 @@
 
 import bpy
 
+from . import keep_keys
 from .fewer_keys import BOUNDS
-from .operators.curves import ReduceKeys, line_problem
+from .operators.curves import KeepKeys, ReduceKeys, line_problem
 from .operators.takes import NextTake, shown, take_number, take_problem
 from .panels import BakePanel, explain
 
@@ -19,6 +20,10 @@ class CurvesPanel(bpy.types.Panel):
         layout = self.layout
         layout.enabled = not context.window_manager.blendshape_talker.running
         problem = line_problem(context)
+        found = keep_keys.waiting(context.scene.blendshape_talker.target)
+        layout.operator(KeepKeys.bl_idname, icon="KEYFRAME_HLT")
+        if found:
+            layout.label(text=f"{found} set on top of the bake", icon="INFO", translate=False)
         column = layout.column(align=True)
         column.label(text=ReduceKeys.bl_label)
         row = column.row(align=True)

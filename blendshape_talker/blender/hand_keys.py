@@ -48,6 +48,12 @@ def baked_values(action: bpy.types.Action, path: str, frames: np.ndarray) -> np.
     return np.interp(frames, known[:, 0], known[:, 1]) * float(action.get(STRENGTH, 1.0))
 
 
+def same_count(action: bpy.types.Action) -> bool:
+    """True when each curve of ``action`` has as many keys as were baked."""
+    counts = {path: len(points) for path, points in _unpack(action).items()}
+    return counts == {path: len(points) for path, points in actions.read_curves(action).items()}
+
+
 def _pack(action: bpy.types.Action) -> bytes:
     """Each curve as its path, its number of keys, their frames and values, compressed."""
     factor = max(float(action.get(STRENGTH, 1.0)), 1e-6)

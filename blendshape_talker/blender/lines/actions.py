@@ -103,6 +103,15 @@ def clear_curves(action: bpy.types.Action) -> None:
             bag.groups.remove(group)
 
 
+def remove_curves(action: bpy.types.Action, paths: set[str]) -> None:
+    """Take the F-curves of ``paths`` out of ``action``, and groups that are empty then."""
+    for bag in _bags(action):
+        for curve in [curve for curve in bag.fcurves if curve.data_path in paths]:
+            bag.fcurves.remove(curve)
+        for group in [group for group in bag.groups if not len(group.channels)]:
+            bag.groups.remove(group)
+
+
 def read_curves(action: bpy.types.Action) -> dict[str, np.ndarray]:
     """Keys of every F-curve of ``action``: data path -> (T, 2) frames and values."""
     return {curve.data_path: _keys(curve.keyframe_points, "co") for curve in curves_of(action)}

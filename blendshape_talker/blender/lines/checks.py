@@ -106,7 +106,8 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
     if data.action is not None:
         over = sorted(name for name in _names_of(data.action, keys) if name in names)
         if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
-            hints.append(f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is"))
+            words = f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is")
+            hints.append(f"{words}; Keep My Keys (Curves) blends its keys in")
     rate = scene.render.fps / scene.render.fps_base
     for line in found:
         baked = line.record.get("fps")

@@ -1,11 +1,11 @@
-"""Curves after a bake: fewer keys."""
+"""Curves after a bake: fewer keys, and keys set by hand that the curves pass through."""
 
 import bpy
 
 from ...errors import TalkerError
 from ...job import Job
-from .. import animation, fewer_keys
-from .common import idle
+from .. import animation, bake, fewer_keys, keep_keys
+from .common import idle, reported
 from .running import Running
 
 
@@ -64,4 +64,35 @@ class ReduceKeys(Running, bpy.types.Operator):
         self.report({"INFO"}, f"{line.name}: {fewer_keys.write(target, line, self._task, fitted)}")
 
 
-CLASSES = (ReduceKeys,)
+class KeepKeys(bpy.types.Operator):
+    """Let the curves pass through the keys that you set on single frames, keep their detail and come back. Closed lips
+    stay closed"""
+
+    bl_idname = "blendshape_talker.keep_keys"
+    bl_label = "Keep My Keys"
+    bl_options = {"REGISTER", "UNDO"}
+
+    seconds: bpy.props.FloatProperty(
+        name="Come Back In", description="Time from a key until the curve is what it was",
+        default=0.3, min=keep_keys.SECONDS[0], max=keep_keys.SECONDS[1], unit="TIME_ABSOLUTE",
+    )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        problem = line_problem(context)
+        if problem:
+            cls.poll_message_set(problem)
+        return problem is None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            target = context.scene.blendshape_talker.target
+            kept = keep_keys.keep(target, bake.frame_rate_of(context.scene), self.seconds)
+            self.report({"INFO"}, str(kept))
+        return outcome
+
+
+CLASSES = (ReduceKeys, KeepKeys)
