@@ -56,11 +56,16 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
 
 
+def _rate(text: str) -> float:
+    """Frames a second; 23.976 is 24000 / 1001."""
+    return pipeline.exact_rate(float(text))
+
+
 def _add_animate(commands: "Subparsers") -> None:
     parser = commands.add_parser("animate", help="recording to blendshape weights, without Blender")
     _add_performance(parser)
     parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
-    parser.add_argument("--fps", type=float, default=pipeline.MODEL_FPS, metavar="R", help="frames a second (60)")
+    parser.add_argument("--fps", type=_rate, default=pipeline.MODEL_FPS, metavar="R", help="frames a second (60)")
     parser.add_argument("--displacements", action="store_true", help="also write every vertex of every frame")
     parser.set_defaults(run=_animate)
 
@@ -112,9 +117,12 @@ def _add_bake(commands: "Subparsers") -> None:
     parser.add_argument("--out", required=True, metavar="F.blend", help="Blender file to write")
     parser.add_argument("--mesh", metavar="M", help="FLAME head: obj, ply, npz or the model's pkl (the demo head)")
     parser.add_argument("--neutralise", action="store_true", help="take out the expression that the mesh was made with")
-    parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="the scene's frames a second (30)")
+    parser.add_argument("--fps", type=_rate, default=30.0, metavar="R", help="the scene's frames a second (30)")
     parser.add_argument("--export", action="append", default=[], metavar="F", help="also export: fbx, abc, glb, usdc")
     parser.add_argument("--preview", metavar="F.mp4", help="also render a preview video with sound")
+    moving = parser.add_mutually_exclusive_group()
+    moving.add_argument("--joints", action="store_true", help="give the head bones: head and eyes move as it speaks")
+    moving.add_argument("--head-motion", action="store_true", help="turn the head as an object, without bones")
     parser.add_argument(
         "--reduce", type=float, metavar="MM", help="few Bézier keys, no vertex off by more (0.1, 0.25, 0.5 …)"
     )
@@ -129,7 +137,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         arguments.audio, arguments.out, mesh=arguments.mesh, emotion=arguments.emotion, intensity=arguments.intensity,
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
         exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
-        neutralise=arguments.neutralise, reduce=arguments.reduce,
+        neutralise=arguments.neutralise, reduce=arguments.reduce, joints=arguments.joints, turn=arguments.head_motion,
     )  # fmt: skip
     progress.close()
     for path in written:
@@ -182,7 +190,8 @@ def _add_flame(commands: "Subparsers") -> None:
     _add_performance(parser)
     parser.add_argument("--model", required=True, metavar="FLAME.pkl", help="FLAME's generic_model file (.pkl or .npz)")
     parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
-    parser.add_argument("--fps", type=float, default=30.0, metavar="R", help="frames a second (30)")
+    parser.add_argument("--fps", type=_rate, default=30.0, metavar="R", help="frames a second (30)")
+    parser.add_argument("--head-motion", action="store_true", help="write neck_pose and eyes_pose too, else zeros")
     parser.set_defaults(run=_flame)
 
 
@@ -198,7 +207,8 @@ def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
     started = time.perf_counter()
     parameters = fitter.fit(animation.weights, animation.blendshapes)
     seconds = time.perf_counter() - started
-    path = flame_model.save_parameters(arguments.out, parameters, animation.fps)
+    turned = (animation.head_rotation, animation.eye_rotation) if arguments.head_motion else None
+    path = flame_model.save_parameters(arguments.out, parameters, animation.fps, turned)
     progress.close()
     print(
         f"{path}: {animation.frame_count} frames at {animation.fps:g} fps; RMS distance over the face "

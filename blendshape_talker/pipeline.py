@@ -432,6 +432,15 @@ def check_settings(
         raise TalkerError(f"{fps:g} frames a second is out of range; choose 1 to 240")
 
 
+def exact_rate(fps: float) -> float:
+    """23.976, 29.97 or 59.94 frames a second as film and television mean them: 24, 30 or 60 times 1000 / 1001.
+
+    Taken at their word, they would be a frame off after twelve hours; other rates come back as they are.
+    """
+    whole = 1000 / 1001 * np.round(fps * 1.001)
+    return float(whole) if abs(fps - whole) < 0.005 and abs(fps - round(fps)) > 0.01 else float(fps)
+
+
 def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:
     """(K,) metres that one unit of each blendshape opens the lips: vertical distance of the inner-lip vertices."""
     opening: np.ndarray = blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]

@@ -193,6 +193,13 @@ def test_the_eight_emotions_are_there():
     }  # fmt: skip
 
 
+def test_rates_of_film_and_television_are_exact():
+    assert [pipeline.exact_rate(fps) for fps in (23.976, 23.98, 29.97, 59.94)] == [
+        24000 / 1001, 24000 / 1001, 30000 / 1001, 60000 / 1001
+    ]  # fmt: skip
+    assert [pipeline.exact_rate(fps) for fps in (1.0, 12.5, 23.5, 24.0, 60.0)] == [1.0, 12.5, 23.5, 24.0, 60.0]
+
+
 def test_save_writes_the_documented_keys_block_by_block(tmp_path):
     animation = small_animation()
     path = animation.save(tmp_path / "weights.npz", displacements=True)

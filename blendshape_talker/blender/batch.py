@@ -11,8 +11,9 @@ from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..files import check_input
-from . import animation, bake, fewer_keys, scene_io
+from . import animation, bake, fewer_keys, motion, scene_io
 from .export import export_head, format_of
+from .joints import add_joints
 from .outputs import blender_at_work, whole_outputs
 from .preview import render_preview
 
@@ -37,13 +38,16 @@ def bake_to_files(
     cues: Sequence[Cue] | None = None,
     neutralise: bool = False,
     reduce: float | None = None,
+    joints: bool = False,
+    turn: bool = False,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
     out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
     ``notify`` gets a line on what was understood and handled, such as a mesh in millimetres, and on what is doubtful.
-    neutralise: take the mesh's own expression out; reduce: mm by which few Bézier keys may be off. Returns the paths
-    written. Closes whatever file is open. Raises :class:`TalkerError`.
+    neutralise: take the mesh's own expression out; reduce: mm by which few Bézier keys may be off; joints: give the
+    head an armature, so that it moves; turn: turn it as an object instead. Returns the paths written. Closes
+    whatever file is open. Raises :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -75,6 +79,10 @@ def bake_to_files(
         else:
             head, note = scene_io.add_demo_head(context), ""
         context.scene.frame_start = context.scene.frame_end = 1  # grows to hold the line
+        if joints:
+            add_joints(context, head)
+        elif turn:
+            head[motion.TURNS] = True
         request = bake.make_request(context.scene, head, performance)
         take = bake.compute(request, lambda fraction, message="": report(share * fraction, message), lambda: False)
         for warning in (take.about or {}).get("warnings", ()):

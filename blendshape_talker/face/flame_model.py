@@ -185,16 +185,29 @@ class FlameFitter:
         return rest
 
 
-def save_parameters(path: str | os.PathLike[str], parameters: FlameParameters, fps: float) -> Path:
-    """Write the ``.npz`` that Gaussian-avatar code reads (``allow_pickle=False``); complete or not at all."""
+def save_parameters(
+    path: str | os.PathLike[str],
+    parameters: FlameParameters,
+    fps: float,
+    turned: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Path:
+    """Write the ``.npz`` that Gaussian-avatar code reads (``allow_pickle=False``); complete or not at all.
+
+    turned: head (T, 3) and eyes (T, 2), radians as an animation has them; they become axis-angle ``neck_pose`` (T, 3)
+    and ``eyes_pose`` (T, 6), left and right alike. At such angles both ways to write a turn agree to 0.5 degrees.
+    """
     frames = len(parameters.jaw_pose)
+    neck, eyes = np.zeros((frames, 3), np.float32), np.zeros((frames, 6), np.float32)
+    if turned is not None:
+        neck[:] = turned[0]
+        eyes[:, 0:2] = eyes[:, 3:5] = turned[1]
     arrays: dict[str, Any] = {
         "expr": parameters.expression,
         "expression": parameters.expression,
         "jaw_pose": parameters.jaw_pose,
         "rotation": np.zeros((frames, 3), np.float32),
-        "neck_pose": np.zeros((frames, 3), np.float32),
-        "eyes_pose": np.zeros((frames, 6), np.float32),
+        "neck_pose": neck,
+        "eyes_pose": eyes,
         "translation": np.zeros((frames, 3), np.float32),
         "shape": np.zeros(_SHAPE_COUNT, np.float32),
         "fps": np.float64(fps),

@@ -111,6 +111,28 @@ def test_preview_and_a_mesh_of_ones_own(tmp_path, monkeypatch, synthetic_talker,
     assert len(told) == 1 and "millimetres" in told[0]
 
 
+@pytest.mark.parametrize("how", ["--joints", "--head-motion"])
+def test_head_and_eyes_move_where_asked(tmp_path, how):
+    out = tmp_path / "talk.blend"
+    assert __main__.main(["bake", str(DEMO_SPEECH), "--out", str(out), "--fps", "29.97", how]) == 0
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    scene, head = bpy.context.scene, next(item for item in bpy.data.objects if item.name.startswith("Demo head"))
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(30000 / 1001, rel=1e-7)
+    places = []
+    for frame in range(1, scene.frame_end + 1, 7):
+        scene.frame_set(frame)
+        evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        vertices = np.empty(3 * len(evaluated.data.vertices), np.float32)
+        evaluated.data.vertices.foreach_get("co", vertices)
+        matrix = np.array(evaluated.matrix_world)
+        places.append(vertices.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
+    moved = np.ptp(np.array(places), axis=0).max(axis=1)
+    top = load_head().vertices[:, 1].argmax()
+    assert 0.002 < moved[top] < 0.06
+    low = load_head().vertices[:, 1].argmin()
+    assert (moved[low] < 0.001) == (how == "--joints")  # with joints the body stays
+
+
 def test_a_head_that_is_not_neutral_is_said_once_and_brought_back(tmp_path, synthetic_talker, recording):
     library = ExpressionLibrary.load()
     smiling = load_head().vertices + np.tensordot(library.emotions["happy"].apex, library.basis, 1)

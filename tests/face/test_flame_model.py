@@ -122,6 +122,15 @@ def test_saved_file_has_the_layout_of_gaussian_avatars(model, tmp_path):
         assert read["shape"].shape == (300,)
 
 
+def test_saved_file_takes_head_and_eyes(model, tmp_path):
+    parameters = flame_model.FlameParameters(np.zeros((4, 3), np.float32), np.zeros((4, 3), np.float32), np.zeros(4))
+    head, eyes = np.full((4, 3), [0.1, 0.2, 0.3]), np.full((4, 2), [0.05, -0.1])
+    path = flame_model.save_parameters(tmp_path / "flame.npz", parameters, 25.0, (head, eyes))
+    with np.load(path, allow_pickle=False) as read:
+        np.testing.assert_allclose(read["neck_pose"], head, atol=1e-6)
+        np.testing.assert_allclose(read["eyes_pose"], np.full((4, 6), [0.05, -0.1, 0, 0.05, -0.1, 0]), atol=1e-6)
+
+
 def test_a_file_that_is_no_flame_model_is_refused(tmp_path):
     content = make_content()
     del content["posedirs"]
