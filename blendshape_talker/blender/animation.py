@@ -9,7 +9,7 @@ Action is the animator's own layer and plays on top.
 import bpy
 
 from . import mouth
-from .lines import checks, cues, find, legacy, marks, shapes, strength, write
+from .lines import checks, cues, derived, find, legacy, marks, shapes, strength, write
 from .lines.actions import PROPERTY_CALLBACKS, curves_of, read_curves
 from .lines.marks import MARK, Line
 from .lines.strength import MAXIMUM_STRENGTH
@@ -17,7 +17,8 @@ from .lines.write import Take, Written
 
 __all__ = [
     "MARK", "MAXIMUM_STRENGTH", "PROPERTY_CALLBACKS", "Line", "Take", "Written", "curves_of", "expression_strength",
-    "find_line", "hand_made_animation", "is_baked", "is_rest", "line_at", "lines", "plan", "read_curves",
+    "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "line_at", "lines", "plan", "read_curves",
+    "refresh",
     "rest_vertices", "set_expression_strength", "set_speech_strength", "shape_key_names", "speech_strength",
     "target_problem", "unseen", "write_take",
 ]  # fmt: skip
@@ -77,6 +78,20 @@ def hand_made_animation(
     fades, places and sculpted shapes are kept anyhow; edited Actions stay in the file, but no longer play.
     """
     return find.hand_made(_keys(target), recording, start, asked)
+
+
+def refresh(target: bpy.types.Object) -> None:
+    """Compute lips, blinks and corrections of every line for strips, strengths and controls as they are now."""
+    keys = _keys(target)
+    if checks.target_problem(target) is None and keys is not None:
+        for line in lines(target):
+            derived.refresh(target, line)
+        keys.update_tag(refresh={"TIME"})
+
+
+def is_stale(target: bpy.types.Object) -> bool:
+    """True when hands moved strips or keyed controls since lips and blinks were computed. Cheap."""
+    return any(derived.is_stale(target, line) for line in lines(target))
 
 
 def is_rest(strip: bpy.types.NlaStrip) -> bool:

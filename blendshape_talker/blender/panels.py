@@ -8,7 +8,7 @@ from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
-from .operators.emotions import AddEmotion, RefreshFace, SwapEmotion, chosen_strips, strips_problem
+from .operators.emotions import AddEmotion, RefreshFace, ResetControls, SwapEmotion, chosen_strips, strips_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
@@ -171,6 +171,34 @@ class EmotionStripsPanel(_TalkerPanel, bpy.types.Panel):
             layout.label(text=f"Swap changes: {names}", icon="NLA")
 
 
+class ControlsPanel(_TalkerPanel, bpy.types.Panel):
+    bl_idname = "VIEW3D_PT_blendshape_talker_controls"
+    bl_parent_id = BakePanel.bl_idname
+    bl_label = "Adjust over Time"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return animation.is_baked(context.scene.blendshape_talker.target)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.blendshape_talker
+        layout = _fields(self.layout, context)
+        layout.use_property_decorate = True  # a click on the dot sets a key
+        problem = strips_problem(settings)
+        if problem:
+            explain(layout, context, problem)
+            return
+        group = settings.target.blendshape_talker
+        column = layout.column(align=True)
+        for name in ("speech", "upper_face", "lower_face", "blinks"):
+            column.prop(group, name, slider=True)
+        column = layout.column(align=True)
+        for name in ("smoothing", "delay", "lip_close", "lid_close"):
+            column.prop(group, name)
+        layout.operator(ResetControls.bl_idname, icon="LOOP_BACK")
+
+
 class ExportPanel(_TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_export"
     bl_label = "Export"
@@ -227,4 +255,4 @@ def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str,
     column.label(text=line, icon=icon)
 
 
-CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, EmotionStripsPanel, ExportPanel)
+CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, EmotionStripsPanel, ControlsPanel, ExportPanel)

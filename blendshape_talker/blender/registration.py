@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import bpy
 
-from . import curves_panel, emotions, networks, panels, presence, presence_panel, properties, step_panel
+from . import controls, curves_panel, emotions, networks, panels, presence, presence_panel, properties, step_panel
 from .operators import baking, curves, exporting, heads, machine, recording, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
@@ -12,6 +12,7 @@ from .operators import step as step_operators
 
 COMMAND = "blendshape_talker"
 CLASSES = (
+    *controls.CLASSES,
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
     *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
     *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
@@ -31,6 +32,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
         bpy.utils.register_class(item)
     bpy.types.Scene.blendshape_talker = bpy.props.PointerProperty(type=properties.TalkerSettings)
     bpy.types.Scene.blendshape_talker_presence = bpy.props.PointerProperty(type=presence.TalkerPresence)
+    bpy.types.Object.blendshape_talker = bpy.props.PointerProperty(type=controls.TalkerControls)
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
@@ -40,6 +42,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
         _after_load()
     else:  # enabled from the preferences: the open file can be seen only a moment later
         bpy.app.timers.register(_after_load, first_interval=0.0)
+    controls.watch()
     _commands.append(bpy.utils.register_cli_command(COMMAND, lambda arguments: command_line(list(arguments))))
 
 
@@ -52,8 +55,10 @@ def unregister() -> None:
     bpy.app.handlers.load_post.remove(_after_load)
     if bpy.app.timers.is_registered(_after_load):
         bpy.app.timers.unregister(_after_load)
+    controls.stop_watching()
     del bpy.types.WindowManager.blendshape_talker
     del bpy.types.Scene.blendshape_talker_presence
+    del bpy.types.Object.blendshape_talker
     del bpy.types.Scene.blendshape_talker
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)

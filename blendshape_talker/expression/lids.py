@@ -12,18 +12,22 @@ from ..face.flame import lid_gaps, load_head
 SHUT = -0.00025  # m, mean gap of shut lids: a blink presses them together by so much (ICT-FaceKit's eyeBlink: 0.26 mm)
 
 
-def blink_layer(shapes: np.ndarray, emotion: np.ndarray, closure: np.ndarray) -> np.ndarray:
+def blink_layer(
+    shapes: np.ndarray, emotion: np.ndarray, closure: np.ndarray, close: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Weights (T, K_E) float32 to add to ``emotion`` so that each eye is shut by ``closure``.
 
     shapes (K_E, 5023, 3): the expression's blendshapes, metres; emotion (T, K_E): their weights without blinks, at the
     strength at which they are shown; closure (T,): 0 leaves the lids as the emotion holds them, 1 shuts them. Where the
     emotion alone would push a lid through the eye, the layer is negative and holds it at shut, whatever the closure.
+    close: metres, one number or (T,), by which the lids hang lower than the emotion holds them, below 0 higher.
     """
     shapes, emotion = np.asarray(shapes), np.asarray(emotion)
     if emotion.shape[1:] != shapes.shape[:1]:
         raise ValueError(f"{emotion.shape} weights do not fit {len(shapes)} blendshapes")
     opening = lid_opening(shapes, emotion)
-    wanted = (1.0 - np.asarray(closure)[:, None]) * np.maximum(opening, 0.0)
+    held = opening - np.asarray(close).reshape(-1, 1)
+    wanted = (1.0 - np.asarray(closure)[:, None]) * np.maximum(held, 0.0)
     layer: np.ndarray = (opening - wanted) @ closing_weights(shapes)
     return layer.astype(np.float32)
 

@@ -160,6 +160,32 @@ def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None 
     return f"{sums[0]:08x}{sums[2]:08x}", f"{sums[1]:08x}{sums[2]:08x}"
 
 
+def curves_in(action: bpy.types.Action, slot) -> list[bpy.types.FCurve]:
+    """The F-curves of ``action`` in one slot; all where Actions have none, or the slot is not known."""
+    if slot is None or not hasattr(action, "layers"):
+        return curves_of(action)
+    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def remove_curves(action: bpy.types.Action, slot, paths: set[str]) -> None:
+    """Take the F-curves of ``paths`` out of one slot of ``action``."""
+    bags = [action]
+    if slot is not None and hasattr(action, "layers"):
+        bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
+    for bag in filter(None, bags):
+        for curve in [curve for curve in bag.fcurves if curve.data_path in paths]:
+            bag.fcurves.remove(curve)
+
+
+def curve_sum(curve: bpy.types.FCurve) -> str:
+    """A checksum of one F-curve, of all that its course depends on."""
+    keys, total = curve.keyframe_points, 0
+    for name in ("co", "handle_left", "handle_right"):
+        total = zlib.crc32(_keys(keys, name).tobytes(), total)
+    return f"{_rest_sum(total, curve, _kinds(keys)):08x}"
+
+
 def checksum(action: bpy.types.Action) -> str:
     """A checksum of keys, modifiers and muted curves: it changes with any hand's edit of what plays as baked."""
     sums = [0, 0]

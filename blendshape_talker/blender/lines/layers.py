@@ -13,7 +13,10 @@ from . import actions
 from .marks import LAYERS, REST, in_library, own_strips, read_action, write_mark
 from .shapes import value_path
 
-TRACKS = {REST: "Rest face", "speech": "Speech", "expression": "Expression", "lips": "Lips", "blinks": "Blinks"}
+TRACKS = {
+    **{REST: "Rest face", "speech": "Speech", "expression": "Expression"},
+    **{"controls": "Controls", "lips": "Lips", "blinks": "Blinks"},
+}
 _COPIED = (
     *("blend_type", "extrapolation", "use_auto_blend", "blend_in", "blend_out", "mute", "use_reverse"),
     *("use_animated_time", "use_animated_time_cyclic", "use_animated_influence", "influence", "select"),

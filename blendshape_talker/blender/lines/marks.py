@@ -16,8 +16,9 @@ import bpy
 MARK = "blendshape_talker"  # custom property: JSON on Actions, shape keys and sound strips
 STRENGTH = "blendshape_talker_strength"  # on an Action: by how much its keys are scaled
 CLOSURE = "blendshape_talker_closure"  # on an Action of blinks: lid closure 0 … 1 of each frame
+SEEN = "blendshape_talker_seen"  # on an Action of lips: the strips and controls that it was computed for
 VERSION = 2
-LAYERS = ("speech", "expression", "lips", "blinks")  # of a line, from below
+LAYERS = ("speech", "expression", "controls", "lips", "blinks")  # of a line, from below
 REST = "rest"
 MOTIONS = ("head", "gaze")  # of a line, on its head's armature (blender/motion.py)
 
@@ -94,7 +95,7 @@ def write_mark(holder: Any, mark: Mapping[str, Any]) -> None:
 
 def unmark(holder: Any) -> None:
     """Let ``holder`` be a person's from now on."""
-    for name in (MARK, STRENGTH, CLOSURE):
+    for name in (MARK, STRENGTH, CLOSURE, SEEN):
         if name in holder:
             del holder[name]
 

@@ -118,15 +118,17 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
             _replace(keys, layer, old, action, take, moved, keep_cuts=says(line, take.recording))
         else:
             layers.place(keys.animation_data, layer, _strip_name(take.about, layer), action, place)
-    for layer in ("expression", "lips", "blinks") if line is not None else ():
+    for layer in ("expression", "controls", "lips", "blinks") if line is not None else ():
         if layer not in new:
             _remove(_plain(line, layer))
     frames = cues.Frames(float(take.about.get("fps") or 1.0), first, float(place))
     _write_cues(target, take, plan, about, frames, moved, 1.0 if factor is None else factor)
     shapes.remove_shapes(target, _unused(keys, obsolete))
     fresh = next(item for item in lines_of(keys) if item.uid == uid)
-    if plan.touched or any(strength.strength_of(fresh, layer) not in (None, 1.0) for layer in ("speech", "expression")):
+    turned = any(strength.strength_of(fresh, layer) not in (None, 1.0) for layer in ("speech", "expression"))
+    if plan.touched or turned or derived.is_corrected(target, fresh):
         derived.refresh(target, fresh)
+    derived.remember(target, fresh)
     keys.update_tag(refresh={"TIME"})
     return Written(uid, former, line is not None, moved, fresh.frames)
 

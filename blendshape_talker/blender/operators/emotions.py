@@ -7,7 +7,7 @@ import bpy
 from ...errors import TalkerError
 from ...expression.cues import INTENSITY_RANGE, Cue, arrange
 from ...expression.library import ExpressionLibrary
-from .. import animation, bake, emotions, motion
+from .. import animation, bake, controls, emotions, motion
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
@@ -159,11 +159,32 @@ class RefreshFace(_OnStrips, bpy.types.Operator):
         outcome: set[str] = set()
         with reported(self, outcome):
             target = context.scene.blendshape_talker.target
-            for line in animation.lines(target):
-                cues.refresh(target, line.uid)
+            animation.refresh(target)
             motion.follow(target)
             redraw(context)
         return outcome
+
+
+class ResetControls(bpy.types.Operator):
+    """Put all these sliders back to what was baked, and remove their keys"""
+
+    bl_idname = "blendshape_talker.reset_controls"
+    bl_label = "Reset"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not idle(cls, context):
+            return False
+        problem = animation.target_problem(context.scene.blendshape_talker.target)
+        if problem:
+            cls.poll_message_set(problem)
+        return problem is None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        controls.reset(context.scene.blendshape_talker.target)
+        redraw(context)
+        return {"FINISHED"}
 
 
 def _select(target: bpy.types.Object, chosen: bpy.types.NlaStrip) -> None:
@@ -173,4 +194,4 @@ def _select(target: bpy.types.Object, chosen: bpy.types.NlaStrip) -> None:
             strip.select = strip == chosen
 
 
-CLASSES = (AddEmotion, SwapEmotion, RefreshFace)
+CLASSES = (AddEmotion, SwapEmotion, RefreshFace, ResetControls)
