@@ -1,7 +1,7 @@
 """Sliders of a head that may be keyed, and what follows when they, or strips, were changed by hand.
 
-A slider that is moved shows at once. Keys on it, and strips that were moved in the NLA editor, are noticed a moment after
-the hand lets go; without a window nobody notices, and *Refresh* or an export brings the head up to date.
+A slider that is moved shows at once. Keys on it, and strips that were moved in the NLA editor, are noticed a moment
+after the hand lets go; without a window nobody notices, and *Refresh* or an export brings the head up to date.
 """
 
 import logging

@@ -102,6 +102,8 @@ def export_head(
     holders = _holders(target)
     armature = joints_of(target)
     _check_that_it_plays(target, [holder for holder in holders if holder != armature])
+    if animation.is_stale(target):
+        animation.refresh(target)
     first, last = choices.frames or take_range(context.scene, target)
     shift = max(0, -first)  # a take that begins before frame 0 begins at 0 in the file
     keys = target.data.shape_keys

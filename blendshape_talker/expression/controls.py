@@ -77,7 +77,7 @@ def upper_shapes(shapes: np.ndarray) -> np.ndarray:
 
 
 def opening_weights(shapes: np.ndarray) -> np.ndarray:
-    """(K,) weights that open the lips by one metre in the middle and move all else as little as shapes (K, V, 3) can."""
+    """(K,) weights that open the lips by one metre in the middle and move else as little as shapes (K, V, 3) can."""
     flat = shapes.reshape(len(shapes), -1).astype(np.float64)
     gaps = (shapes[:, UPPER_LIP, 1] - shapes[:, LOWER_LIP, 1]).astype(np.float64)
     gram = flat @ flat.T
@@ -103,7 +103,8 @@ def _smoothed(speech: np.ndarray, seconds: np.ndarray | float, delay: np.ndarray
         if len(on):
             result[on] += share[on, None] * _at(speech, frames[on] - shift[on] + offset)
             total[on] += share[on]
-    return result / total[:, None]
+    result /= total[:, None]
+    return result
 
 
 def _at(speech: np.ndarray, frames: np.ndarray) -> np.ndarray:
