@@ -168,7 +168,7 @@ def curves_in(action: bpy.types.Action, slot) -> list[bpy.types.FCurve]:
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
 
-def remove_curves(action: bpy.types.Action, slot, paths: set[str]) -> None:
+def remove_curves_in(action: bpy.types.Action, slot, paths: set[str]) -> None:
     """Take the F-curves of ``paths`` out of one slot of ``action``."""
     bags = [action]
     if slot is not None and hasattr(action, "layers"):

@@ -61,7 +61,7 @@ def remove_keys(target: bpy.types.Object) -> None:
     paths = {f"{HOLDER}.{name}" for name in UNITS}
     for action, slot in playing:
         if action is not None and action.library is None:
-            actions.remove_curves(action, slot, paths)
+            actions.remove_curves_in(action, slot, paths)
 
 
 def _curve(target: bpy.types.Object, name: str) -> tuple[bpy.types.FCurve, bpy.types.NlaStrip | None] | None:
