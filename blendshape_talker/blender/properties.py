@@ -81,6 +81,9 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Length", description="How long the next strip is",
         default=2.0, min=STRIP_SECONDS[0], max=STRIP_SECONDS[1], subtype="TIME_ABSOLUTE",
     )  # fmt: skip
+    strips_shown: bpy.props.BoolProperty(
+        name="Strips Shown", description="A bake has shown this scene's NLA strips", options={"HIDDEN"}
+    )
     sound_in_step: bpy.props.BoolProperty(
         name="Sound in Step", description="A bake has let this scene's playback follow the sound", options={"HIDDEN"}
     )

@@ -8,7 +8,7 @@ from ... import pipeline
 from ...errors import TalkerError
 from ...expression.cues import read_cues
 from ...job import Job
-from .. import animation, bake, emotions, viewing
+from .. import animation, bake, emotions, timeline_view, viewing
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
 from .common import WHILE_RUNNING, idle, reported
@@ -92,6 +92,10 @@ class Bake(Running, bpy.types.Operator):
         # a line that is baked again is compared where the playhead stands
         if shown and not (self._was_baked and lowest <= context.scene.frame_current <= highest):
             context.scene.frame_set(viewing.speaking_frame(line))
+        if shown and not self._was_baked and not context.scene.blendshape_talker.strips_shown:
+            context.scene.blendshape_talker.strips_shown = True  # once a scene: whoever closes it keeps it closed
+            window = context.window
+            bpy.app.timers.register(lambda: timeline_view.open_beside(window) and None, first_interval=0.1)
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker

@@ -1,0 +1,52 @@
+"""The NLA editor beside the head: after a first bake the emotions on the timeline are in sight."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+
+_SHARE, _LEAST_PIXELS = 0.24, 420  # of the 3D view's height for the editor, and how high the view must be for it
+
+
+def open_beside(window: bpy.types.Window) -> bool:
+    """Show an NLA editor under the largest 3D view; False where one is open, or the view is too low to share.
+
+    Its channels unfold and all strips come into view a moment later, when the editor has its size.
+    """
+    screen = window.screen
+    if any(area.type == "NLA_EDITOR" for area in screen.areas) or screen.show_fullscreen:
+        return False
+    views = [area for area in screen.areas if area.type == "VIEW_3D"]
+    view = max(views, key=lambda area: area.width * area.height, default=None)
+    if view is None or view.height < _LEAST_PIXELS * bpy.context.preferences.system.ui_scale:
+        return False
+    before = set(screen.areas)
+    with bpy.context.temp_override(window=window, screen=screen, area=view):
+        if bpy.ops.screen.area_split(direction="HORIZONTAL", factor=_SHARE) != {"FINISHED"}:
+            return False
+    parts = [*(area for area in screen.areas if area not in before), view]
+    lower = min(parts, key=lambda area: area.y)
+    lower.type = "NLA_EDITOR"
+    lower.spaces.active.dopesheet.show_only_selected = False
+    bpy.app.timers.register(lambda: _show_all(window), first_interval=0.4)
+    return True
+
+
+def _show_all(window: bpy.types.Window) -> None:
+    """Unfold the channels and bring every strip into view."""
+    for area in window.screen.areas:
+        if area.type == "NLA_EDITOR":
+            with _in(window, area, "CHANNELS"):
+                if bpy.ops.anim.channels_expand.poll():
+                    bpy.ops.anim.channels_expand(all=True)
+            with _in(window, area, "WINDOW"):
+                if bpy.ops.nla.view_all.poll():
+                    bpy.ops.nla.view_all()
+            area.tag_redraw()
+
+
+@contextmanager
+def _in(window: bpy.types.Window, area: bpy.types.Area, kind: str) -> Iterator[None]:
+    region = next(region for region in area.regions if region.type == kind)
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
+        yield

@@ -1,0 +1,163 @@
+"""Emotions on the timeline in real Blender, by pointer and keyboard: the strips that a first bake shows, Add Emotion,
+Swap, a strip moved with G in the NLA editor, sliders turned, keyed with a click on their dot, and reset.
+
+Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The head and the recording are
+chosen from Python, as the other scripts choose them by hand. Pictures, in order: glance, emotions, added, swapped,
+moved, controls, turned, keyed, reset; panel_*.png are cut to the sidebar.
+"""
+
+import os
+import subprocess
+import sys
+
+import bgui
+import bpy
+
+sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+import hands  # noqa: E402
+
+RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
+
+
+def settings():
+    return bpy.context.scene.blendshape_talker
+
+
+def progress():
+    return bpy.context.window_manager.blendshape_talker
+
+
+def tracks():
+    keys = settings().target.data.shape_keys
+    return list(keys.animation_data.nla_tracks) if keys and keys.animation_data else []
+
+
+def strips(track="Expression"):
+    return [strip for item in tracks() if item.name.startswith(track) for strip in item.strips]
+
+
+def names():
+    return sorted(strip.name for strip in strips())
+
+
+def cut(name, kind="VIEW_3D", part="UI"):
+    """A picture of one region, for the pages."""
+    whole, area = bgui.shot(name), bgui.area(kind)
+    region = bgui.region(part, area) if part else area
+    x, y = bgui.screen_xy(region.x, region.y + region.height)
+    size = f"{region.width}x{region.height}+{x}+{y}"
+    target = os.path.join(bgui.OUT, f"panel_{name}.png")
+    command = ["convert", whole, "-crop", size, "+repage", "-colors", "96", f"PNG8:{target}"]
+    subprocess.run(command, check=False)
+
+
+def nla():
+    return next((area for area in bgui.window().screen.areas if area.type == "NLA_EDITOR"), None)
+
+
+def undo():
+    yield from hands.point_at(*hands.middle_of_view())
+    yield from hands.keys("ctrl+z")
+    yield 1.5
+
+
+def bake():
+    bpy.ops.blendshape_talker.add_demo_head()
+    settings().audio, settings().emotion = RECORDING, "happy"
+    yield 1.0
+    yield from hands.press("bake", lambda: progress().running or strips())
+    yield from hands.until(lambda: not progress().running and strips(), 400, "the end of the bake")
+    yield 4.0
+    bgui.shot("glance")
+    assert nla() is not None, "the strips are not in sight"
+    cut("baked")
+    cut("strips", "NLA_EDITOR", None)
+    assert names() == ["happy"]
+
+
+def emotions():
+    yield from hands.unfold("add_emotion", "speech_strength")
+    yield 1.0
+    cut("emotions")
+    bpy.context.scene.frame_set(40)
+    yield from hands.press("add_emotion", lambda: len(strips()) == 2)
+    yield 1.5
+    cut("added")
+    added = next(strip for strip in strips() if strip.select)
+    assert abs(added.frame_start - 40) < 1e-3, added.frame_start
+    yield from undo()
+    assert len(strips()) == 1, "an undo does not take the strip away"
+    yield from hands.press("add_emotion", lambda: len(strips()) == 2)
+    settings().strip_emotion = "surprised"
+    yield from hands.press("swap_emotion", lambda: "surprised" in names())
+    yield 1.5
+    cut("swapped", "NLA_EDITOR", None)
+
+
+def move_by_hand():
+    area = nla()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    target = next(strip for strip in strips() if strip.name == "surprised")
+    start, seen = target.frame_start, lips()["blendshape_talker_seen"]
+    x, y = bgui.screen_xy(region.x + 0.5 * region.width, region.y + 0.5 * region.height)
+    yield from hands.point_at(x, y)
+    yield from hands.keys("g")
+    bgui.xdo("type", "12")
+    yield 1.0
+    yield from hands.keys("Return")
+    yield from hands.until(lambda: abs(target.frame_start - start - 12) < 0.1, 10, "the move of the strip")
+    yield from hands.until(lambda: lips()["blendshape_talker_seen"] != seen, 15, "lips that follow by themselves")
+    yield 1.0
+    cut("moved", "NLA_EDITOR", None)
+
+
+def lips():
+    return strips("Lips")[0].action
+
+
+def turn_sliders():
+    yield from hands.unfold("speech", "speech_strength")
+    yield 1.0
+    cut("controls")
+    yield from hands.type_into("upper_face", "0.3")
+    yield from hands.until(lambda: strips("Controls"), 15, "the strip of the controls")
+    yield 1.0
+    cut("turned")
+    group = settings().target.blendshape_talker
+    assert abs(group.upper_face - 0.3) < 1e-6
+    x, y = yield from hands.find("speech", 0.6)
+    yield from hands.point_at(x, y)
+    yield from hands.keys("i")
+    data = settings().target.animation_data
+    yield from hands.until(lambda: data is not None or settings().target.animation_data is not None, 10, "the key")
+    yield 2.0
+    cut("keyed")
+    print("keys", [curve.data_path for curve in curves()], flush=True)
+    assert [curve.data_path for curve in curves()] == ["blendshape_talker.speech"]
+    yield from hands.press("reset_controls", lambda: not curves() and not strips("Controls"))
+    yield 1.0
+    cut("reset")
+    assert abs(settings().target.blendshape_talker.upper_face - 1.0) < 1e-6
+
+
+def curves():
+    data = settings().target.animation_data
+    action = data.action if data else None
+    if action is None:
+        return []
+    if not hasattr(action, "layers"):
+        return list(action.fcurves)
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
+
+
+def test():
+    yield 1.0
+    yield from hands.open_tab("Talker")
+    yield from bake()
+    yield from emotions()
+    yield from move_by_hand()
+    yield from turn_sliders()
+
+
+bgui.go(test())
