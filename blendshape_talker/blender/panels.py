@@ -14,6 +14,7 @@ from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
 from .outcome import came_out, doubt
 from .properties import TalkerSettings, preferences, shown_line
+from .translations import translated
 
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
 
@@ -45,7 +46,7 @@ class SpeechPanel(_TalkerPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
         layout = _fields(self.layout, context)
-        text = _file_name(settings.audio) or "Choose…"
+        text = _file_name(settings.audio) or translated("Choose…")
         _named_button(layout, "Recording").operator(
             OpenRecording.bl_idname, text=text, icon="FILE_FOLDER", translate=False
         )
@@ -73,7 +74,7 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
         row.operator(NewLine.bl_idname, text="", icon="FORWARD")
         layout.prop(settings, "blinks")
         layout.prop(settings, "take")
-        text = _file_name(settings.cues) or "None"
+        text = _file_name(settings.cues) or translated("None")
         _named_button(layout, "Cues").operator(OpenCues.bl_idname, text=text, icon="TEXT", translate=False)
         page = preferences(context)
         if page is not None:
@@ -168,7 +169,7 @@ class EmotionStripsPanel(_TalkerPanel, bpy.types.Panel):
         chosen = chosen_strips(settings)
         if chosen:
             names = ", ".join(strip.name for _, strip in chosen[:3]) + (" …" if len(chosen) > 3 else "")
-            layout.label(text=f"Swap changes: {names}", icon="NLA")
+            layout.label(text=translated("Swap changes: {}").format(names), icon="NLA", translate=False)
 
 
 class ControlsPanel(_TalkerPanel, bpy.types.Panel):
@@ -231,9 +232,9 @@ def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types
 def _named_button(layout: bpy.types.UILayout, name: str) -> bpy.types.UILayout:
     """A row for a button that stands under the fields like one of them."""
     row = layout.split(factor=0.4)
-    label = row.row()
-    label.alignment = "RIGHT"
-    label.label(text=name)
+    left = row.row()
+    left.alignment = "RIGHT"
+    left.label(text=name)
     return row.row(align=True)
 
 
@@ -246,7 +247,7 @@ def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str,
     width = max(20, int(context.region.width / (7.5 * context.preferences.system.ui_scale)))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line = ""
+    line, reason = "", translated(reason)
     for word in (reason[0].upper() + reason[1:]).split():
         if line and len(line) + len(word) + 1 > width - 6:
             column.label(text=line, icon=icon)

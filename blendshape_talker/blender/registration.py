@@ -4,7 +4,18 @@ from collections.abc import Callable
 
 import bpy
 
-from . import controls, curves_panel, emotions, networks, panels, presence, presence_panel, properties, step_panel
+from . import (
+    controls,
+    curves_panel,
+    emotions,
+    networks,
+    panels,
+    presence,
+    presence_panel,
+    properties,
+    step_panel,
+    translations,
+)
 from .operators import baking, curves, exporting, heads, machine, recording, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
@@ -28,6 +39,7 @@ def _after_load(*_: object) -> None:
 
 def register(command_line: Callable[[list[str]], int]) -> None:
     """Classes, properties and ``blender --command blendshape_talker …``, which calls ``command_line``; no network."""
+    translations.register()
     for item in CLASSES:
         bpy.utils.register_class(item)
     bpy.types.Scene.blendshape_talker = bpy.props.PointerProperty(type=properties.TalkerSettings)
@@ -62,3 +74,4 @@ def unregister() -> None:
     del bpy.types.Scene.blendshape_talker
     for item in reversed(CLASSES):
         bpy.utils.unregister_class(item)
+    translations.unregister()

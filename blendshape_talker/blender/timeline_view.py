@@ -1,7 +1,7 @@
 """The NLA editor beside the head: after a first bake the emotions on the timeline are in sight."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import bpy
 
@@ -36,12 +36,11 @@ def _show_all(window: bpy.types.Window) -> None:
     """Unfold the channels and bring every strip into view."""
     for area in window.screen.areas:
         if area.type == "NLA_EDITOR":
-            with _in(window, area, "CHANNELS"):
-                if bpy.ops.anim.channels_expand.poll():
-                    bpy.ops.anim.channels_expand(all=True)
-            with _in(window, area, "WINDOW"):
-                if bpy.ops.nla.view_all.poll():
-                    bpy.ops.nla.view_all()
+            # an editor that somebody closes or changes meanwhile stays as it is
+            with suppress(RuntimeError), _in(window, area, "CHANNELS"):
+                bpy.ops.anim.channels_expand(all=True)
+            with suppress(RuntimeError), _in(window, area, "WINDOW"):
+                bpy.ops.nla.view_all()
             area.tag_redraw()
 
 
