@@ -198,6 +198,20 @@ def choose_file(path, picture=None):
     yield 1.0
 
 
+def tick(row, read):
+    """Click the switch in a row beside the files of the open file browser until ``read()`` tells another value."""
+    yield from until(lambda: file_browser() is not None, 20, "the file browser")
+    yield 1.5
+    region, scale, before = bgui.region("TOOL_PROPS", file_browser()), bpy.context.preferences.system.ui_scale, read()
+    for aside in (0.06, 0.45, 0.52):
+        place = bgui.screen_xy(region.x + aside * region.width, region.y + region.height - (20 + 26 * row) * scale)
+        yield from click(*place)
+        if read() != before:
+            return
+    bgui.shot("without a switch")
+    raise AssertionError(f"nothing that can be switched in row {row} beside the files")
+
+
 def open_and_click(menu, item, happened, seconds=3.0):
     """Click a menu's button and then, where the menu lies, an item; True as soon as ``happened()``."""
     moves = []

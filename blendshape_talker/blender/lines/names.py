@@ -1,9 +1,13 @@
-"""Short names for shape keys: "speech jaw open + mouth stretch" is "S jaw+wide", what matters first."""
+"""Short names for shape keys: "speech jaw open + mouth stretch" is "S jaw+str", what matters first."""
 
 import functools
 from collections.abc import Iterator, Sequence
 
-LONGEST = 11  # what the list of shape keys shows beside their values at its default width (1600 pixels, one monitor)
+ROOM = 8.0  # in widths of a digit: what the list of shape keys shows at its default width (4.3, 1600 pixels), as seen
+_WIDTHS = {
+    **dict.fromkeys("ijl ", 0.4), **dict.fromkeys("frtI", 0.58), **dict.fromkeys("mwMW", 1.35),
+    **dict.fromkeys("abcdeghknopqsuvxyz", 0.91), **dict.fromkeys("ABCDEFGHJKLNOPQRSTUVXYZ", 1.02),
+}  # fmt: skip
 _SETS = {"speech": "S", "expression": "E"}
 _SIDES = {"left": "L", "right": "R"}
 _SHORT = {
@@ -11,16 +15,22 @@ _SHORT = {
     "lips forward": "forward", "both lips forward": "forward", "both lips up": "both up", "mouth smile": "smile",
     "mouth frown": "frown", "mouth stretch": "stretch", "mouth dimple": "dimple", "mouth sideways": "side",
     "nose sneer": "sneer", "eye blink": "blink", "lower lip": "lip", "upper lip": "upper", "upper lip up": "upper up",
-    "pupil dilate": "pupil", "brow inner up": "browIn", "brow outer up": "browOut", "brow down": "browDn",
-    "cheek squint": "squint", "cheek raise": "cheek", "cheek puff": "puff",
+    "pupil dilate": "pupil", "brow inner up": "browI", "brow outer up": "browO", "brow down": "browD",
+    "cheek squint": "squint", "cheek raise": "raise", "cheek puff": "puff",
 }  # fmt: skip
 # Where room is short, beside another movement or a side, one word has to do.
 _SHORTER = {
-    "jaw open": "jaw", "stretch": "wide", "stretch off": "wide off", "funnel": "funl", "lip roll": "roll",
-    "lip down": "down", "lip shrug": "shrug", "eye wide": "wide", "eye squint": "squint", "chin down": "chin",
-    "chin up": "chin up", "lips up": "up", "lips down": "lips", "upper up": "upper", "jaw forward": "jaw fwd",
+    "jaw open": "jaw", "stretch": "str", "stretch off": "str off", "funnel": "funl", "lip roll": "roll",
+    "lip down": "lip", "lip shrug": "shrug", "eye wide": "wide", "eye squint": "squint", "squint": "cheek",
+    "chin down": "chin", "lips up": "up", "lips down": "lips", "upper up": "upper", "upper off": "up off",
+    "jaw forward": "jaw fwd",
 }  # fmt: skip
 _TOGETHER = {("smile", "stretch"): "grin"}
+
+
+def width(text: str) -> float:
+    """About how wide Blender's interface draws ``text``, in widths of a digit."""
+    return sum(_WIDTHS.get(letter, 1.0) for letter in text)
 
 
 def short_names(names: Sequence[str]) -> list[str]:
@@ -57,15 +67,15 @@ def _candidates(name: str) -> Iterator[str]:
     prefix = _SETS[group]
     movements = [_movement(part) for part in rest.split(" + ")]
     first, *others = movements
-    choices = [movements, *([first, other] for other in others), [first]]
-    phrases = [_phrase(chosen, terse) for chosen in choices for terse in (False, True)]
-    yield from (f"{prefix} {phrase}" for phrase in phrases if len(phrase) + 2 <= LONGEST)
-    stem, side = first[0], f" {first[1]}" if len({side for _, side in movements}) == 1 and first[1] else ""
+    choices = [movements, *([first, other] for other in others), [first], *([other] for other in others)]
+    phrases = [f"{prefix} {_phrase(chosen, terse)}" for chosen in choices for terse in (False, True)]
+    yield from (phrase for phrase in phrases if width(phrase) <= ROOM)
+    side = f" {first[1]}" if len({side for _, side in movements}) == 1 and first[1] else ""
     for number in ("", *range(2, 1 << 20)):
-        tail = f"{number}{side}"
-        room = LONGEST - 2 - len(tail)
-        word = stem if len(stem) <= room else _SHORTER.get(stem, stem)[:room].rstrip()
-        yield f"{prefix} {word}{tail}"
+        word = _SHORTER.get(first[0], first[0])
+        while width(f"{prefix} {word}{number}{side}") > ROOM:
+            word = word[:-1].rstrip()
+        yield f"{prefix} {word}{number}{side}"
 
 
 def _movement(part: str) -> tuple[str, str]:
