@@ -28,7 +28,7 @@ _LISTENING_AT, _LISTENING_AWAY = (7.9, 1.6), (0.43, 0.23)
 # Eight directions from the right anticlockwise as the listener sees them, talking (Lee et al. 2002, table 2)
 _DIRECTION_SHARES = np.array([15.54, 6.46, 17.69, 7.44, 16.80, 7.89, 20.38, 7.80])
 _LARGEST_P = 15.0  # of the magnitude's P, in per cent; the smallest glance away, 3 degrees, has 10
-_HEAD_SHARE = 0.25  # of a glance that the head makes
+_HEAD_SHARE = 0.2  # of a glance that the head makes
 _HEAD_SECONDS = 0.45
 
 

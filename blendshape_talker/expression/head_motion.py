@@ -3,7 +3,8 @@
 Speakers' heads move almost all the time they speak and come nearly to rest when they pause or listen (Hadar, Steiner,
 Grant, Rose 1983). Nods lie on syllables that stand out (Hadar, Steiner, Rose 1984; Graf, Cosatto, Strom, Huang 2002;
 Krahmer, Swerts 2007), posture changes where a phrase begins (Cassell, Nakano, Bickmore, Sidner, Rich 2001). Amplitudes
-are those of 11 people of GRID; ``talker evaluate motion`` sets both side by side.
+follow 11 people of GRID who read commands (``talker evaluate motion``: standard deviation in a sentence .86, .76, .42
+degrees about x, y, z, theirs .24-1.05, .34-.58, .18-.56; 5.3 degrees a second while speaking, theirs 2.7-4.7).
 
 Angles are radians about FLAME's axes with the right hand's rule: x (to the head's left) lowers the face, y (up) turns
 it to the head's left, z (forwards) lowers the right ear.
@@ -14,9 +15,9 @@ import numpy as np
 from .motion import pass_through, smooth_step, take_generator
 
 # Degrees about x, y, z. Posture: between phrases; sway: within them
-POSTURE_DEGREES = np.array([1.3, 1.9, 1.1])
-SWAY_DEGREES = np.array([0.55, 0.65, 0.3])
-NOD_DEGREES = (0.7, 2.4)  # of the weakest and of the strongest accent
+POSTURE_DEGREES = np.array([1.4, 1.7, 1.1])
+SWAY_DEGREES = np.array([0.45, 0.45, 0.25])
+NOD_DEGREES = (0.7, 2.1)  # of the weakest and of the strongest accent
 _SHARE_IN_SILENCE = 0.12
 _LONGEST_POSTURE = (2.5, 4.5)  # seconds until a new one within a long phrase
 _MOVE_SECONDS = (0.5, 1.1)

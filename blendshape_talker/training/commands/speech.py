@@ -1,4 +1,4 @@
-"""``train speech``, ``evaluate speech``, ``evaluate people`` and ``evaluate conditions``."""
+"""``train speech``, ``evaluate speech``, ``evaluate people``, ``evaluate motion`` and ``evaluate conditions``."""
 
 import argparse
 from dataclasses import replace
@@ -12,6 +12,7 @@ def add(networks, subjects) -> None:
     _add_train_speech(networks)
     _add_evaluate_speech(subjects)
     _add_evaluate_people(subjects)
+    _add_evaluate_motion(subjects)
     _add_evaluate_conditions(subjects)
 
 
@@ -92,6 +93,22 @@ def _evaluate_people(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import evaluate_people
 
     table = evaluate_people.run(arguments.corpus, arguments.model, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_motion(subjects) -> None:
+    parser = subjects.add_parser("motion", help="head and gaze beside people whom a camera saw saying the same")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
+    parser.add_argument("--landmarks", required=True, metavar="DIR", help="the landmark files that it was made from")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_motion)
+
+
+def _evaluate_motion(arguments: argparse.Namespace, progress: Progress) -> None:
+    from .. import evaluate_motion
+
+    table = evaluate_motion.run(arguments.corpus, arguments.landmarks, arguments.json, progress)
     progress.close()
     print(table)
 

@@ -1,0 +1,117 @@
+"""Head and eyes in real Blender by pointer and keyboard: joints, a bake that moves them, another motion, off and on, a
+strength, and the sound strip moved away and brought back in step.
+
+Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The sound strip is moved from
+Python, as a drag in the sequencer is nothing that we draw. Pictures, in order: joints, moving, again, still, strong,
+apart, in_step.
+"""
+
+import os
+import sys
+
+import bgui
+import bpy
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+import hands  # noqa: E402
+
+RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
+
+
+def settings():
+    return bpy.context.scene.blendshape_talker
+
+
+def progress():
+    return bpy.context.window_manager.blendshape_talker
+
+
+def armature():
+    return next((item for item in bpy.data.objects if item.type == "ARMATURE"), None)
+
+
+def is_baked():
+    target = settings().target
+    return target is not None and target.data.shape_keys is not None
+
+
+def turned(name="head"):
+    """Degrees by which a bone turns over the take, at most."""
+    scene, found = bpy.context.scene, []
+    for frame in range(scene.frame_start, scene.frame_end, 3):
+        scene.frame_set(frame)
+        seen = armature().evaluated_get(bpy.context.evaluated_depsgraph_get())
+        found.append(seen.pose.bones[name].rotation_euler[:])
+    scene.frame_set(scene.frame_start + (scene.frame_end - scene.frame_start) // 2)
+    return float(np.degrees(np.ptp(np.array(found), axis=0).max()))
+
+
+def strips(track):
+    tracks = armature().animation_data.nla_tracks
+    return [strip for item in tracks if item.name.startswith(track) for strip in item.strips]
+
+
+def the_sound():
+    editor = bpy.context.scene.sequence_editor
+    return next(iter(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all))
+
+
+def spoken():
+    keys = settings().target.data.shape_keys
+    return next(track for track in keys.animation_data.nla_tracks if track.name == "Speech").strips[0]
+
+
+def joints_and_bake():
+    yield from hands.press("add_demo_head", lambda: settings().target is not None)
+    yield from hands.unfold("add_joints", "bake")
+    yield from hands.press("add_joints", lambda: armature() is not None)
+    yield 1.0
+    bgui.shot("joints")
+    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
+    yield from hands.choose_file(RECORDING)
+    yield from hands.press("bake", lambda: progress().running or is_baked())
+    yield from hands.until(lambda: not progress().running, 400, "the end of the bake")
+    yield 3.0
+    print(f"head {turned():.1f} degrees, eyes {turned('eye_L'):.1f} degrees", flush=True)
+    assert turned() > 1.0 and turned("eye_L") > 1.0
+    bgui.shot("moving")
+
+
+def another_off_and_stronger():
+    before = strips("Head")[0].action.name, turned()
+    yield from hands.press("move_again(", lambda: abs(turned() - before[1]) > 1e-3)
+    bgui.shot("again")
+    full = turned()
+    yield from hands.press("mute", lambda: strips("Head")[0].mute)
+    yield 1.0
+    bgui.shot("still")
+    assert turned() < 1e-3
+    yield from hands.press("mute", lambda: not strips("Head")[0].mute)
+    yield from hands.type_into("head", "2")
+    yield from hands.until(lambda: abs(turned() - 2 * full) < 0.05 * full, 15, "twice the motion")
+    bgui.shot("strong")
+
+
+def sound_moved_and_brought_back():
+    the_sound().frame_start += 25
+    start = spoken().frame_start
+    bgui.area().tag_redraw()
+    yield 3.0
+    bgui.shot("apart")
+    yield from hands.press("bring_in_step", lambda: spoken().frame_start == start + 25)
+    yield 2.0
+    assert strips("Head")[0].frame_start == start + 25
+    bgui.shot("in_step")
+
+
+def test():
+    yield 1.0
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
+    yield from hands.open_tab("Talker")
+    yield from joints_and_bake()
+    yield from another_off_and_stronger()
+    yield from sound_moved_and_brought_back()
+
+
+bgui.go(test())
