@@ -23,7 +23,8 @@ class CurvesPanel(bpy.types.Panel):
         found = keep_keys.waiting(context.scene.blendshape_talker.target)
         layout.operator(KeepKeys.bl_idname, icon="KEYFRAME_HLT")
         if found:
-            layout.label(text=f"{found} set on top of the bake", icon="INFO", translate=False)
+            words = "1 key is" if found == 1 else f"{found} keys are"
+            layout.label(text=f"{words} set on top of the bake", icon="INFO", translate=False)
         column = layout.column(align=True)
         column.label(text=ReduceKeys.bl_label)
         row = column.row(align=True)

@@ -1,0 +1,154 @@
+"""Takes and curves in real Blender, by the pointer: Next Take, Keep My Keys, Reduce Keys, each with its undo.
+
+Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The key of a shape is set from
+Python, as a value that is dragged in the Properties editor is nothing that we draw; the Graph Editor is opened by
+Python to look into it. Pictures, in order: baked, taken, waiting, kept, dense, reduced, curves.
+"""
+
+import os
+import sys
+
+import bgui
+import bpy
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+import hands  # noqa: E402
+
+RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
+SHAPE_FRAME = 40
+
+
+def settings():
+    return bpy.context.scene.blendshape_talker
+
+
+def progress():
+    return bpy.context.window_manager.blendshape_talker
+
+
+def data():
+    keys = settings().target.data.shape_keys if settings().target else None
+    return keys.animation_data if keys else None
+
+
+def strip_of(track):
+    return next((track_.strips[0] for track_ in data().nla_tracks if track_.name == track), None) if data() else None
+
+
+def curves_of(action):
+    return action.layers[0].strips[0].channelbags[0].fcurves if hasattr(action, "layers") else action.fcurves
+
+
+def key_count():
+    return sum(len(curve.keyframe_points) for curve in curves_of(strip_of("Speech").action))
+
+
+def values(block, frames):
+    scene, result = bpy.context.scene, []
+    former = scene.frame_current
+    for frame in frames:
+        scene.frame_set(frame)
+        result.append(block.value)
+    scene.frame_set(former)
+    return np.array(result)
+
+
+def ends():
+    yield from hands.until(lambda: not progress().running, 400, "the end of the job")
+    yield 2.0
+
+
+def undo(undone):
+    yield from hands.point_at(*hands.middle_of_view())
+    yield from hands.keys("ctrl+z")
+    yield from hands.until(undone, 15, "the undo")
+
+
+def bake():
+    yield from hands.press("add_demo_head", lambda: settings().target is not None)
+    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
+    yield from hands.choose_file(RECORDING)
+    yield from hands.press("bake", lambda: progress().running or strip_of("Speech") is not None)
+    yield from ends()
+    bgui.shot("baked")
+
+
+def next_take():
+    before = strip_of("Speech").action
+    kept = [tuple(key.co) for key in curves_of(before)[4].keyframe_points]
+    yield from hands.unfold("next_take", "speech_strength")
+    yield from hands.press("next_take", lambda: settings().take == 1)
+    yield from ends()
+    fresh = [tuple(key.co) for key in curves_of(strip_of("Speech").action)[4].keyframe_points]
+    print("take", settings().take, "moves a shape by", np.abs(np.array(fresh) - kept).max(), flush=True)
+    assert fresh != kept
+    bgui.shot("taken")
+
+
+def keep_my_keys():
+    block = settings().target.data.shape_keys.key_blocks["S jaw open"]
+    frames = range(SHAPE_FRAME - 25, SHAPE_FRAME + 26)
+    before = values(block, frames)
+    bpy.context.scene.frame_set(SHAPE_FRAME)
+    block.value = before[25] + 0.5
+    block.keyframe_insert("value", frame=SHAPE_FRAME)
+    bpy.ops.ed.undo_push(message="a key by hand")
+    yield from hands.unfold("keep_keys", "next_take")
+    bgui.shot("waiting")
+    yield from hands.press("keep_keys", lambda: strip_of("My Keys") is not None)
+    yield 1.0
+    after = values(block, frames)
+    print("kept", after[25] - before[25], "25 frames away", np.abs(after - before)[[0, 50]].max(), flush=True)
+    assert abs(after[25] - before[25] - 0.5) < 1e-4 and np.abs(after - before)[[0, 50]].max() < 1e-4
+    bgui.shot("kept")
+    yield from undo(lambda: strip_of("My Keys") is None)
+    yield from hands.press("keep_keys", lambda: strip_of("My Keys") is not None)
+
+
+def show_curves(picture):
+    area = next(area for area in bgui.window().screen.areas if area.type in ("DOPESHEET_EDITOR", "GRAPH_EDITOR"))
+    area.type = "GRAPH_EDITOR"
+    animation = data()
+    for track in animation.nla_tracks:
+        for strip in track.strips:
+            strip.select = strip == strip_of("Speech")
+    animation.nla_tracks.active = animation.nla_tracks["Speech"]
+    animation.use_tweak_mode = True
+    area.spaces.active.dopesheet.show_only_selected = False
+    for index, curve in enumerate(curves_of(animation.action)):
+        curve.hide, curve.select = index not in (2, 4), index in (2, 4)
+    yield 2.0
+    with bpy.context.temp_override(window=bgui.window(), area=area, region=bgui.region("WINDOW", area)):
+        bpy.ops.graph.view_all()
+        bpy.ops.screen.screen_full_area()
+    yield 3.0
+    bgui.shot(picture)
+    with bpy.context.temp_override(window=bgui.window()):
+        bpy.ops.screen.back_to_previous()
+    animation.use_tweak_mode = False
+    yield 2.0
+
+
+def reduce_keys():
+    yield from show_curves("dense")
+    before = key_count()
+    yield from hands.press('reduce_keys(error="0.5"', lambda: progress().running or key_count() < before)
+    yield from ends()
+    yield from hands.until(lambda: key_count() < before, 10, "fewer keys")
+    print("keys of speech", before, "became", key_count(), flush=True)
+    bgui.shot("reduced")
+    yield from show_curves("curves")
+
+
+def test():
+    yield 1.0
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
+    yield from hands.open_tab("Talker")
+    yield from bake()
+    yield from next_take()
+    yield from keep_my_keys()
+    yield from reduce_keys()
+
+
+bgui.go(test())
