@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "speech": {"face"},
     "expression": {"face"},
     "fusion": {"face"},
-    "curves": {"face", "speech"},
+    "curves": {"face", "speech", "expression"},
     "pipeline": {"face", "speech", "expression", "fusion"},
     "blender/lines": {"face", "expression"},
     "own_torch": set(),

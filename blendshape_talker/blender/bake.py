@@ -149,7 +149,7 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
 
     The scene's range grows where the line lies outside; it never shrinks.
     """
-    scene, target = _still_there(request)
+    scene, target = still_there(request)
     lost = hand_made(scene, target, take.recording, take.start_frame, Asked.of(take.about))
     if lost and not replace:
         raise TalkerError(f"{target.name} got hand-made animation meanwhile ({lost}); bake again")
@@ -190,7 +190,7 @@ def hand_made(
     return ", ".join(filter(None, lost)) or None
 
 
-def _still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
+def still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
     """Scene and head of the request as they are now, whatever their names are; :class:`TalkerError` in one line."""
     scene = next((item for item in bpy.data.scenes if item.session_uid == request.scene), None)
     target = next((item for item in bpy.data.objects if item.session_uid == request.target), None)

@@ -5,7 +5,7 @@ import bpy
 from . import keep_keys
 from .fewer_keys import BOUNDS
 from .operators.curves import KeepKeys, ReduceKeys, line_problem
-from .operators.takes import NextTake, shown, take_number, take_problem
+from .operators.takes import BakeRange, NextTake, shown, take_number, take_problem
 from .panels import BakePanel, explain
 
 
@@ -48,6 +48,7 @@ class TakesPanel(bpy.types.Panel):
             row = layout.row(align=True)
             row.label(text=f"Take {take_number(line)} plays", translate=False)
             row.operator(NextTake.bl_idname, icon="FORWARD")
+            layout.operator(BakeRange.bl_idname, text=f"{BakeRange.bl_label}…", icon="PREVIEW_RANGE")
         problem = take_problem(context)
         if problem:
             explain(layout, context, problem)

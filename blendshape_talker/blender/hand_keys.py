@@ -1,5 +1,6 @@
 """Keys that hands set: told from a bake's own by what the bake has noted on its Actions."""
 
+import base64
 import zlib
 
 import bpy
@@ -18,7 +19,22 @@ def remember(line: Line) -> None:
     for layer in ("speech", "expression"):
         for action in line.actions(layer):
             if action.library is None:
-                action[BAKED] = _pack(action)
+                action[BAKED] = _pack(actions.read_curves(action), _factor(action))
+
+
+def note(action: bpy.types.Action, changed: dict[str, np.ndarray]) -> None:
+    """Note other values of some curves, by data path (N, 2) frames and values as they play now, as baked."""
+    known = _unpack(action)
+    if not known:
+        return
+    factor = _factor(action)
+    merged = {path: points * [1.0, factor] for path, points in known.items()}
+    for path, points in changed.items():
+        old = merged.get(path, np.zeros((0, 2)))
+        outside = (old[:, 0] < points[0, 0] - 1e-4) | (old[:, 0] > points[-1, 0] + 1e-4)
+        both = np.concatenate([old[outside], points])
+        merged[path] = both[np.argsort(both[:, 0], kind="stable")]
+    action[BAKED] = _pack(merged, factor)
 
 
 def hand_frames(action: bpy.types.Action) -> dict[str, np.ndarray]:
@@ -54,25 +70,31 @@ def same_count(action: bpy.types.Action) -> bool:
     return counts == {path: len(points) for path, points in actions.read_curves(action).items()}
 
 
-def _pack(action: bpy.types.Action) -> bytes:
-    """Each curve as its path, its number of keys, their frames and values, compressed."""
-    factor = max(float(action.get(STRENGTH, 1.0)), 1e-6)
+def _factor(action: bpy.types.Action) -> float:
+    return max(float(action.get(STRENGTH, 1.0)), 1e-6)
+
+
+def _pack(curves: dict[str, np.ndarray], factor: float) -> str:
+    """Each curve as its path, its number of keys, their frames and values at a strength of 1, compressed.
+
+    As text: bytes that take the place of others Blender cuts off at the first zero.
+    """
     parts = [bytes([_PACKED])]
-    for path, points in actions.read_curves(action).items():
+    for path, points in curves.items():
         name = path.encode()
         values = (points * [1.0, 1.0 / factor]).astype("<f4")
         parts += [np.array([len(name), len(values)], "<u4").tobytes(), name, values.T.tobytes()]
-    return zlib.compress(b"".join(parts), 6)
+    return base64.b64encode(zlib.compress(b"".join(parts), 6)).decode()
 
 
 def _unpack(action: bpy.types.Action) -> dict[str, np.ndarray]:
     """What :func:`_pack` noted; nothing for what is no such note, whoever wrote it."""
     packed = action.get(BAKED)
-    if not isinstance(packed, bytes):
+    if not isinstance(packed, str):
         return {}
     try:
         stream = zlib.decompressobj()
-        content = stream.decompress(packed, 1 << 28)
+        content = stream.decompress(base64.b64decode(packed, validate=True), 1 << 28)
         if not content or content[0] != _PACKED:
             return {}
         result, at = {}, 1

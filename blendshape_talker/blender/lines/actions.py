@@ -94,6 +94,54 @@ def write_moving(
     write_curves(action, group, [paths[column] for column in moving], frames, values[:, moving])
 
 
+def fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """A straight key in each of the rows ``first`` … ``last`` of ``frames`` (T,); the curve plays on as before outside.
+
+    values (T,): of the whole curve, new within those rows. The stretch grows to the keys around it, because a bent
+    piece cannot be kept in part; returns its first and last row.
+    """
+    keys = curve.keyframe_points
+    points = _keys(keys, "co")
+    first, last = max(first, 0), min(last, len(frames) - 1)
+    before = np.flatnonzero(points[:, 0] <= frames[first] + 1e-4)
+    after = np.flatnonzero(points[:, 0] >= frames[last] - 1e-4)
+    left, right = (before[-1] if len(before) else None), (after[0] if len(after) else None)
+    low = first if left is None else max(int(np.ceil(points[left, 0] - frames[0] - 1e-4)), 0)
+    high = last if right is None else min(int(np.floor(points[right, 0] - frames[0] + 1e-4)), len(frames) - 1)
+    inside = np.stack([frames[low : high + 1], values[low : high + 1]], axis=1).astype(np.float32)
+    if left is not None:
+        inside = inside[inside[:, 0] > points[left, 0] + 1e-4]
+    if right is not None:
+        inside = inside[inside[:, 0] < points[right, 0] - 1e-4]
+    kept_before, kept_after = (0 if left is None else int(left) + 1), (len(points) if right is None else int(right))
+    count = len(inside)
+    enums = bpy.types.Keyframe.bl_rna.properties["handle_left_type"].enum_items
+    fresh: dict[str, np.ndarray] = {
+        "co": inside, "handle_left": inside - [0.3, 0.0], "handle_right": inside + [0.3, 0.0],
+        "interpolation": np.full(count, _LINEAR), "handle_left_type": np.full(count, enums["AUTO_CLAMPED"].value),
+        "handle_right_type": np.full(count, enums["AUTO_CLAMPED"].value), "type": np.zeros(count),
+        "easing": np.zeros(count),
+    }  # fmt: skip
+    merged = {}
+    for name, part in fresh.items():
+        width = 2 if part.ndim == 2 else 1
+        whole = np.empty(width * len(points), np.float32 if width == 2 else np.int32)
+        keys.foreach_get(name, whole)
+        whole = whole.reshape(len(points), width)
+        ends = whole[:kept_before], whole[kept_after:]
+        if name == "interpolation" and kept_before:
+            ends[0][-1] = _LINEAR
+        merged[name] = np.concatenate([ends[0], part.reshape(count, width).astype(whole.dtype), ends[1]])
+    keys.clear()
+    keys.add(len(merged["co"]))
+    for name, whole in merged.items():
+        keys.foreach_set(name, whole.ravel())
+    for part in ("select_control_point", "select_left_handle", "select_right_handle"):
+        keys.foreach_set(part, np.zeros(len(merged["co"]), bool))
+    curve.update()
+    return low, high
+
+
 def clear_curves(action: bpy.types.Action) -> None:
     """Take all F-curves and groups out of ``action``."""
     for bag in _bags(action):

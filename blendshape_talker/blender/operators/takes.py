@@ -1,10 +1,16 @@
 """Takes of a line: another performance of the same recording, which need not be heard again."""
 
+import dataclasses
+
 import bpy
 
-from .. import animation, bake
+from ...errors import TalkerError
+from ...job import Job
+from .. import animation, bake, bake_range
 from ..lines.marks import Line
+from .baking import performance_of
 from .common import idle
+from .running import Running
 
 
 def shown(context: bpy.types.Context) -> Line | None:
@@ -66,4 +72,79 @@ class NextTake(bpy.types.Operator):
         return {"CANCELLED"} if outcome == {"CANCELLED"} else {"FINISHED"}
 
 
-CLASSES = (NextTake,)
+class BakeRange(bpy.types.Operator):
+    """Bake only some frames of the line at the playhead as another take; the seams cannot be seen"""
+
+    bl_idname = "blendshape_talker.bake_range"
+    bl_label = "Bake Range"
+    bl_options = {"UNDO"}
+
+    first: bpy.props.IntProperty(name="First Frame", options={"SKIP_SAVE"})
+    last: bpy.props.IntProperty(name="Last Frame", options={"SKIP_SAVE"})
+    take: bpy.props.IntProperty(name="Take", description="The performance to put there", min=0, max=9999)
+    keep: bpy.props.BoolProperty(
+        name="Keep My Keys", description="Keys that you set between the frames stay as they are", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return NextTake.poll.__func__(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        line, scene = shown(context), context.scene
+        low, high = line.frames
+        second = round(bake.frame_rate_of(scene))
+        wanted = scene.frame_current - second, scene.frame_current + second
+        if scene.use_preview_range:
+            wanted = scene.frame_preview_start, scene.frame_preview_end
+        self.first, self.last = max(wanted[0], low), min(wanted[1], high)
+        self.take = take_number(line) % 9999 + 1
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        how = "EXEC_DEFAULT" if bpy.app.background or context.window is None else "INVOKE_DEFAULT"
+        try:
+            return bpy.ops.blendshape_talker.weave_range(
+                how, first=self.first, last=self.last, take=self.take, keep=self.keep
+            ) - {"RUNNING_MODAL"} or {"FINISHED"}
+        except RuntimeError as error:  # how an operator's report reaches its caller
+            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            return {"CANCELLED"}
+
+
+class WeaveRange(Running, bpy.types.Operator):
+    """Let some frames of the line at the playhead play another take"""
+
+    bl_idname = "blendshape_talker.weave_range"
+    bl_label = "Bake Range"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    first: bpy.props.IntProperty(options={"SKIP_SAVE"})
+    last: bpy.props.IntProperty(options={"SKIP_SAVE"})
+    take: bpy.props.IntProperty(options={"SKIP_SAVE"})
+    keep: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE"})
+
+    def _begin(self, context: bpy.types.Context) -> Job:
+        settings, line = context.scene.blendshape_talker, shown(context)
+        problem = take_problem(context)
+        if problem:
+            raise TalkerError(problem)
+        bake_range.check_range(line, self.first, self.last)
+        self._line = line.uid
+        performance = dataclasses.replace(performance_of(context), seed=self.take)
+        # nothing of the line is replaced: what hands made outside the frames stays, and inside as they ask
+        self._pending = request = bake.make_request(
+            context.scene, settings.target, performance, settings.start_frame, replace=True
+        )
+        return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
+
+    def _end(self, context: bpy.types.Context, take: animation.Take, shown: bool) -> None:
+        target = bake.still_there(self._pending)[1]
+        line = next((item for item in animation.lines(target) if item.uid == self._line), None)
+        if line is None:
+            raise TalkerError("that line is no longer there")
+        woven = bake_range.weave_range(target, line, take, self.first, self.last, self.keep)
+        self.report({"INFO"}, f"{line.name}, frames {self.first} to {self.last} are take {self.take} now: {woven}")
+
+
+CLASSES = (NextTake, BakeRange, WeaveRange)
