@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
+from .lines.cues import baked_cue, cue_strips
 from .lines.marks import Line
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,10 @@ def label(name: str) -> str:
 
 def spoken(line: Line) -> str:
     """With what a line is spoken, in a word or two: "happy", "5 cues"."""
-    cues = line.record.get("cues")
+    names = {baked_cue(strip.action).emotion for _, strip in cue_strips(line)}
+    if len(names) == 1:  # hands may have swapped or added some since the bake
+        return label(names.pop()).lower()
+    cues = len(cue_strips(line)) or line.record.get("cues")
     return (
         f"{cues} cues"
         if isinstance(cues, int) and cues

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker import checkpoint
-from blendshape_talker.blender import animation, bake, scene_io
+from blendshape_talker.blender import animation, bake, emotions, scene_io
 from blendshape_talker.blender.lines import cues, derived
 from blendshape_talker.pipeline import Talker
 
@@ -101,6 +101,10 @@ def test_swap_without_a_selection_takes_the_strip_at_the_playhead(head):
         strip.select = False
     bpy.ops.blendshape_talker.swap_emotion(emotion="disgusted")
     assert list(strips(head)) == ["disgusted"]
+    (line,) = animation.lines(head)
+    assert emotions.spoken(line) == "disgusted"
+    bpy.ops.blendshape_talker.add_emotion(emotion="bored")
+    assert emotions.spoken(animation.lines(head)[0]) == "2 cues"
 
 
 def test_refresh_closes_the_lips_under_a_strip_that_was_moved(head, heard):
