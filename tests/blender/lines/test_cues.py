@@ -1,9 +1,11 @@
 """Emotions as strips, with the bundled networks: what the NLA shows is what the command line gives."""
 
+import dataclasses
+
 import bpy
 import numpy as np
 import pytest
-from playing import values_at
+from playing import tracks, values_at
 
 from blendshape_talker import checkpoint
 from blendshape_talker.blender import animation, bake, scene_io
@@ -206,3 +208,23 @@ def test_a_cue_moved_to_another_line_belongs_to_that(scene, baked):
     first, second = animation.lines(head)
     assert "sad" not in [item.name for _, item in cues.cue_strips(first)]
     assert strip.name in [item.name for _, item in cues.cue_strips(second)]
+
+
+def test_a_line_of_one_expression_strip_gets_its_emotions_as_strips_when_it_is_baked_again(scene, baked, talker):
+    head, take = baked(None, emotion="happy")
+    old = dataclasses.replace(take, cues=(), lip_weights=None)
+    animation.write_take(head, old)  # as versions before wrote it
+    (line,) = animation.lines(head)
+    ((_, strip),) = line.strips["expression"]
+    assert cues.cue_strips(line) == [] and "older version" in cues.problem(line)
+    assert "Lips" not in [name for name, strips in tracks(head) if strips]
+    strip.mute = True
+    with pytest.raises(TalkerError, match="what was done to strip"):
+        baked(None, emotion="happy")
+    strip.mute = False
+    baked(None, emotion="happy")
+    (line,) = animation.lines(head)
+    ((_, strip),) = cues.cue_strips(line)
+    assert strip.name == "happy" and cues.problem(line) is None
+    rows = range(0, len(take.weights), 20)
+    assert np.abs(shown(scene, head, take, rows) - take.weights[rows]).max() < 1e-4
