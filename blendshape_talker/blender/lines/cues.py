@@ -241,8 +241,11 @@ def is_touched(line: Line, track: Any, strip: bpy.types.NlaStrip) -> bool:
 
 
 def are_kept(line: Line, asked: Asked | None) -> bool:
-    """True when a bake of ``asked`` leaves the cues of ``line`` alone, because hands have rearranged them."""
-    return asked is not None and Asked.of(line.record) == asked and _rearranged(line)
+    """True when a bake of ``asked`` leaves the cues of ``line`` alone, because hands have rearranged them.
+
+    Where none is left at all they come back.
+    """
+    return asked is not None and Asked.of(line.record) == asked and bool(cue_strips(line)) and _rearranged(line)
 
 
 def are_safe(line: Line, asked: Asked | None) -> bool:
