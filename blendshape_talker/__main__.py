@@ -23,6 +23,8 @@ from .files import check_input, check_outputs, remove_unfinished
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+RECORDING_HELP = "recording: wav, flac, ogg or mp3, 0.2 s to hours"
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -33,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_animate(commands)
     _add_bake(commands)
     _add_flame(commands)
+    _add_hear(commands)
     _add_contact_sheet(commands)
     try:
         from .training.commands.program import add_commands
@@ -46,11 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_performance(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("audio", metavar="AUDIO", help="recording: wav, flac, ogg or mp3, 0.2 s to hours")
-    parser.add_argument("--emotion", default="neutral", metavar="NAME", help=f"one of {', '.join(pipeline.emotions())}")
+    parser.add_argument("audio", metavar="AUDIO", help=RECORDING_HELP)
+    emotion_help = f"auto (what the voice sounds like) or one of {', '.join(pipeline.emotions())}"
+    parser.add_argument("--emotion", default="neutral", metavar="NAME", help=emotion_help)
     parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
     cues_help = "emotions over time: CSV (start,end,emotion,…) or an SRT or VTT transcript with [angry], (angry 0.7)"
     parser.add_argument("--cues", metavar="F", help=cues_help)
+    heard_help = "the voice's own share in the emotion: 0 as chosen (default) to 1 as heard (with auto)"
+    parser.add_argument("--heard", type=float, metavar="X", help=heard_help)
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
@@ -86,7 +92,7 @@ def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
     _check_files(arguments)
     names = pipeline.emotions()
     listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed)
+    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed, arguments.heard)
     return listed
 
 
@@ -96,6 +102,7 @@ def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progr
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
+        heard=arguments.heard,
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -109,6 +116,30 @@ def _animate(arguments: argparse.Namespace, progress: Progress) -> None:
     path = animation.save(arguments.out, displacements=arguments.displacements)
     progress.close()
     print(f"{path}: {animation.frame_count} frames at {animation.fps:g} fps, {len(animation.names)} blendshapes")
+
+
+def _add_hear(commands: "Subparsers") -> None:
+    parser = commands.add_parser("hear", help="the emotion in a voice as cues to edit, for --cues; without Blender")
+    parser.add_argument("audio", metavar="AUDIO", help=RECORDING_HELP)
+    parser.add_argument("--out", required=True, metavar="F.csv", help="cues to write")
+    parser.add_argument("--curves", metavar="F.csv", help="also write valence, arousal and every class over time")
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
+    parser.set_defaults(run=_hear)
+
+
+def _hear(arguments: argparse.Namespace, progress: Progress) -> None:
+    check_input(arguments.audio, "a recording")
+    outputs = [arguments.out, *([arguments.curves] if arguments.curves else [])]
+    check_outputs(outputs, [arguments.audio])
+    progress(0.0, "loading the networks")
+    heard, found = pipeline.Talker.load(arguments.device).hear(arguments.audio, progress)
+    if arguments.curves:
+        heard.save(arguments.curves)
+    path = cues.write_cues(arguments.out, found)
+    progress.close()
+    for cue in found:
+        print(f"{cue.start:.2f} to {cue.end:.2f} s: {cue.emotion} {cue.intensity:g}")
+    print(f"{path}: {len(found)} cue{'s' if len(found) > 1 else ''}")
 
 
 def _add_bake(commands: "Subparsers") -> None:
@@ -138,6 +169,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
         exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
         neutralise=arguments.neutralise, reduce=arguments.reduce, joints=arguments.joints, turn=arguments.head_motion,
+        heard=arguments.heard,
     )  # fmt: skip
     progress.close()
     for path in written:

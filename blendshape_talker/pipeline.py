@@ -20,17 +20,19 @@ from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
 from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
-from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, check_cues, fade
+from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, by_start, check_cues, fade, scaled
+from .expression.heard import NEUTRAL, heard_cues
 from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
 from .expression.presence import presence
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
-from .speech.audio import load_recording
+from .speech.audio import Recording, load_recording
+from .speech.emotion import Heard, VoiceEmotion
 from .speech.frames import keep_contacts, resample, take_gain
 from .speech.lip_sync import lost_closures
 from .speech.memory import Memory
-from .speech.prosody import read_prosody
+from .speech.prosody import Prosody, read_prosody
 from .speech.quality import speech_warning
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MODEL_FPS = 60.0
+AUTO = "auto"  # in place of an emotion: what the voice sounds like
 
 Result = TypeVar("Result")
 ProgressCallback = Callable[[float, str], None]
@@ -184,6 +187,44 @@ class Expressions:
         """Names (K_E,) of the expression's blendshapes."""
         return self.fusion_model.names[self.fusion_model.speech_count :]
 
+    def hear(
+        self,
+        audio: str | os.PathLike[str],
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> tuple[Heard, list[Cue]]:
+        """The emotion in a recording's voice: what is heard over time, and as cues; the expressions are not made.
+
+        Unsure is neutral, and neutral is no cue, but one where there is no other. Raises as :meth:`animate` does.
+        """
+        recording = load_recording(audio)
+        prosody = read_prosody(recording.samples)
+        voice = self._voice(recording.samples, prosody, progress, cancelled)
+        return voice, self._cues_of(voice, prosody, recording) or [Cue(0.0, recording.seconds, NEUTRAL)]
+
+    def _voice(
+        self,
+        samples: np.ndarray,
+        prosody: Prosody,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> Heard:
+        """What the voice sounds like, remembered from when its words were heard; else they are listened to."""
+        return self._voices.recall(
+            samples,
+            lambda: self._sound_of(
+                self._held(lambda: self.speech_model.features(samples, progress, cancelled)), prosody
+            ),
+        )
+
+    def _sound_of(self, features: np.ndarray, prosody: Prosody) -> Heard:
+        self._voice_emotion = self._voice_emotion or VoiceEmotion.load()
+        return self._voice_emotion.hear(features, prosody)
+
+    def _cues_of(self, voice: Heard, prosody: Prosody, recording: Recording) -> list[Cue]:
+        pauses = list(zip(prosody.phrases[:-1, 1], prosody.phrases[1:, 0], strict=True))
+        return heard_cues(voice.classes, voice.times, voice.probabilities, recording.seconds, pauses)
+
     def cue_weights(
         self,
         cue: Cue,
@@ -214,6 +255,8 @@ class Talker:
         self.library = library
         self.device = device
         self._memory: Memory[torch.Tensor] = Memory()
+        self._voices: Memory[Heard] = Memory()
+        self._voice_emotion: VoiceEmotion | None = None
         self._fallback = ""
 
     @classmethod
@@ -283,15 +326,17 @@ class Talker:
         progress: ProgressCallback | None = None,
         cancelled: CancelCallback | None = None,
         cues: Sequence[Cue] | None = None,
+        heard: float | None = None,
     ) -> Animation:
         """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
 
-        An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go.
-        intensity: 0 … 1.5 times the emotion; fps: of the result; blinks: let the eyes blink; seed: the take, another
-        number is another performance of the same recording. Raises :class:`TalkerError` on bad input,
-        :class:`Cancelled` when ``cancelled()`` turns true.
+        An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go; "auto" is
+        what the voice sounds like (:meth:`hear`). intensity: 0 … 1.5 times the emotion; heard: the voice's share in it,
+        0 … 1: each moment is intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and 1 for
+        "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another performance.
+        Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()`` turns true.
         """
-        check_settings(emotion, intensity, fps, self.library.names, cues)
+        check_settings(emotion, intensity, fps, self.library.names, cues, heard)
         report = progress or (lambda fraction, message: None)
         stop = cancelled or (lambda: False)
 
@@ -305,12 +350,19 @@ class Talker:
         # shares as measured on recordings of 6 s to 10 min: hearing takes nine tenths of the time
         stage(0.0, 0.01, "reading the recording")
         recording = load_recording(audio)
+        share = voice_share(emotion, heard)
         if cues is None:
-            cues = [Cue(0.0, recording.seconds, emotion, intensity)]
-        strips = arrange(cues, recording.seconds, self.library)
+            cues = [] if emotion == AUTO else [Cue(0.0, recording.seconds, emotion, intensity)]
+        strips = arrange([] if share == 1.0 else scaled(cues, 1.0 - share), recording.seconds, self.library)
         if stop():
             raise Cancelled
-        speech, gap_mm = self._held(lambda: self._spoken(recording.samples, seed, stage, stop))
+        prosody = read_prosody(recording.samples)
+        speech, gap_mm = self._held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop))
+        if share > 0.0:
+            own = self._cues_of(self._voice(recording.samples, prosody), prosody, recording)
+            if not (own or strips):
+                own = [Cue(0.0, recording.seconds, NEUTRAL)]
+            strips = by_start(strips + arrange(scaled(own, share * intensity), recording.seconds, self.library))
         doubt = speech_warning(recording.samples, gap_mm)
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
         felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
@@ -319,7 +371,6 @@ class Talker:
         blendshapes = self.fusion_model.blendshapes
         gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
         sample_times = keep_contacts(times, gap, fps)
-        prosody = read_prosody(recording.samples)
         present = presence(times, recording.seconds, prosody.phrases, prosody.accents, seed)
         closure = np.zeros(len(times))
         if blinks:
@@ -369,6 +420,7 @@ class Talker:
     def _spoken(
         self,
         samples: np.ndarray,
+        prosody: Prosody,
         seed: int,
         stage: Callable[[float, float, str], ProgressCallback],
         cancelled: CancelCallback,
@@ -380,10 +432,14 @@ class Talker:
         import torch
 
         basis = self.speech_model.basis
+
+        def voice(features: "torch.Tensor") -> None:
+            self._voices.recall(samples, lambda: self._sound_of(features.cpu().numpy(), prosody))
+
         with torch.inference_mode():
             listening = stage(0.01, 0.92, "listening")
             moved = self._memory.recall(
-                samples, lambda: self.speech_model.move(samples, progress=listening, cancelled=cancelled)
+                samples, lambda: self.speech_model.move(samples, progress=listening, cancelled=cancelled, heard=voice)
             )
             per_mm, gain = (
                 torch.from_numpy(values.astype(np.float32)).to(moved.device)
@@ -416,15 +472,22 @@ def _fallback_line(device: str, error: Exception) -> str:
 
 
 def check_settings(
-    emotion: str, intensity: float, fps: float, names: tuple[str, ...], cues: Sequence[Cue] | None = None
+    emotion: str,
+    intensity: float,
+    fps: float,
+    names: tuple[str, ...],
+    cues: Sequence[Cue] | None = None,
+    heard: float | None = None,
 ) -> None:
     """Raise a :class:`TalkerError` for settings outside their range."""
     if cues is not None:
         if emotion != "neutral" or intensity != 1.0:
             raise TalkerError("an emotion and cues were given; put the emotion among the cues")
         check_cues(cues, names)
-    if emotion not in names:
-        raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join(names)}")
+    if emotion not in (*names, AUTO):
+        raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join((*names, AUTO))}")
+    if heard is not None and not 0.0 <= heard <= 1.0:
+        raise TalkerError(f"a voice's share of {heard:g} is out of range; choose 0 (as chosen) to 1 (as heard)")
     low, high = INTENSITY_RANGE
     if not low <= intensity <= high:  # also refuses NaN
         raise TalkerError(f"intensity {intensity:g} is out of range; choose {low:g} to {high:g}")
@@ -439,6 +502,11 @@ def exact_rate(fps: float) -> float:
     """
     whole = 1000 / 1001 * np.round(fps * 1.001)
     return float(whole) if abs(fps - whole) < 0.005 and abs(fps - round(fps)) > 0.01 else float(fps)
+
+
+def voice_share(emotion: str, heard: float | None) -> float:
+    """How much of the emotion the voice says, 0 … 1: as given, else all of it where no emotion was chosen."""
+    return (1.0 if emotion == AUTO else 0.0) if heard is None else heard
 
 
 def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:

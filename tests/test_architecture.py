@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "training/geometry": {"face"},
     "training/plots": {"face", "training/geometry"},
     "training/corpus": {"face", "expression", "training/geometry"},
-    "training/speech": {"face", "speech", "training/corpus"},
+    "training/speech": {"face", "speech", "expression", "training/corpus"},
     "training/fusion": {
         *("face", "speech", "expression", "fusion"),
         *("training/geometry", "training/corpus", "training/speech", "training/plots"),

@@ -48,6 +48,19 @@ def test_animate_takes_cues_from_a_table_and_from_a_transcript(tmp_path):
     assert not weights[0][still].any() and weights[0][~still].any(axis=1).all()
 
 
+def test_what_is_heard_can_be_edited_and_animated(tmp_path, capsys):
+    table, curves, out = (tmp_path / name for name in ("cues.csv", "curves.csv", "weights.npz"))
+    assert command_line.main(["hear", DEMO, "--out", str(table), "--curves", str(curves)]) == 0
+    assert f"{table}: " in capsys.readouterr().out
+    assert table.read_text().startswith("start,end,emotion")
+    assert curves.read_text().startswith("second,valence,arousal,neutral,") and curves.read_text().count("\n") > 2
+    table.write_text("start,end,emotion\n0,1.5,angry\n")
+    assert command_line.main(["animate", DEMO, "--cues", str(table), "--heard", "0.5", "--out", str(out)]) == 0
+    assert command_line.main(["hear", DEMO, "--out", DEMO]) == 1
+    assert command_line.main(["animate", DEMO, "--heard", "2", "--out", str(out)]) == 1
+    assert "choose 0 (as chosen) to 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -97,6 +110,6 @@ def test_text_file_for_a_recording_is_refused(tmp_path, capsys):
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    for command in ("animate", "bake", "corpus", "train", "evaluate", "benchmark"):
+    for command in ("animate", "bake", "hear", "corpus", "train", "evaluate", "benchmark"):
         assert command in done.stdout
     assert "happy" in run("animate", "--help").stdout

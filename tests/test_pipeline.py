@@ -11,6 +11,8 @@ from blendshape_talker.expression.aperture import free_share
 from blendshape_talker.expression.cues import Cue, fade
 from blendshape_talker.expression.lids import lid_opening
 from blendshape_talker.face.flame import load_head
+from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
+from blendshape_talker.speech.memory import Memory
 
 DEMO = ASSETS / "demo_speech.flac"
 
@@ -184,6 +186,50 @@ def test_bad_settings_are_one_line(settings, message):
     with pytest.raises(TalkerError, match=message) as error:
         pipeline.check_settings(*settings, pipeline.emotions())
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def angry_ears(talker, monkeypatch):
+    """The bundled talker with a classifier that hears anger, and is sure of it, in whatever somebody says."""
+    weight, bias = np.zeros((3 * 512 + MANNERS, 2)), np.array([0.0, 9.0])
+    monkeypatch.setattr(talker, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
+    monkeypatch.setattr(talker, "_voices", Memory())
+    return talker
+
+
+def test_auto_is_what_the_voice_sounds_like(angry_ears):
+    made = angry_ears.animate(DEMO, pipeline.AUTO, 0.8, fps=30)
+    (cue,) = made.cues
+    assert (cue.emotion, cue.start, cue.intensity) == ("angry", 0.0, pytest.approx(0.8))
+    (heard,) = angry_ears.hear(DEMO)[1]
+    assert (heard.emotion, heard.intensity) == ("angry", 1.0)
+    chosen = angry_ears.animate(DEMO, "angry", 0.8, fps=30)
+    np.testing.assert_allclose(made.expression_weights, chosen.expression_weights, atol=1e-4)
+    np.testing.assert_allclose(made.speech_weights, chosen.speech_weights, atol=1e-6)
+
+
+def test_chosen_and_heard_share_the_intensity(angry_ears):
+    mixed = angry_ears.animate(DEMO, "happy", 0.8, fps=30, heard=0.25)
+    assert {cue.emotion: cue.intensity for cue in mixed.cues} == pytest.approx({"happy": 0.6, "angry": 0.2})
+    listed = [Cue(0.5, 2.0, "sad", 1.0)]
+    mixed = angry_ears.animate(DEMO, fps=30, cues=listed, heard=0.5)
+    assert {cue.emotion: cue.intensity for cue in mixed.cues} == pytest.approx({"sad": 0.5, "angry": 0.5})
+    assert [cue.emotion for cue in angry_ears.animate(DEMO, "happy", fps=30, heard=1.0).cues] == ["angry"]
+
+
+def test_who_hears_nothing_stays_neutral(talker, monkeypatch):
+    unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
+    monkeypatch.setattr(talker, "_voice_emotion", unsure)
+    monkeypatch.setattr(talker, "_voices", Memory())
+    made = talker.animate(DEMO, pipeline.AUTO, fps=30)
+    assert [cue.emotion for cue in made.cues] == ["neutral"] and not made.cue_weights.any()
+
+
+def test_a_voice_s_share_is_checked():
+    with pytest.raises(TalkerError, match="choose 0 .* to 1"):
+        pipeline.check_settings("happy", 1.0, 60.0, pipeline.emotions(), heard=1.5)
+    with pytest.raises(TalkerError, match="among the cues"):
+        pipeline.check_settings(pipeline.AUTO, 1.0, 60.0, pipeline.emotions(), [Cue(0.0, 1.0, "sad")])
 
 
 def test_the_eight_emotions_are_there():

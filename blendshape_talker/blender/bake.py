@@ -38,11 +38,18 @@ class Performance:
     seed: int = 0
     device: str = "auto"
     cues: tuple[Cue, ...] | None = None
+    heard: float | None = None
 
     def asked(self, frame_rate: float) -> Asked:
         """What tells this performance's emotions from another's."""
         whole = (Cue(0.0, 0.0, self.emotion, self.intensity),)
-        return Asked.for_cues(self.cues if self.cues is not None else whole, frame_rate)
+        voice = (Cue(0.0, 0.0, pipeline.AUTO, self.voice_share),) if self.voice_share else ()
+        return Asked.for_cues([*(self.cues if self.cues is not None else whole), *voice], frame_rate)
+
+    @property
+    def voice_share(self) -> float:
+        """How much of the emotion the voice says, 0 … 1."""
+        return pipeline.voice_share(self.emotion, self.heard)
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,9 @@ def make_request(
     if lost and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
     pipeline.check_settings(
-        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues
-    )
+        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues,
+        performance.heard,
+    )  # fmt: skip
     rest = animation.rest_vertices(target)
     return Request(
         performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
@@ -114,7 +122,8 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     with by_the_clock(progress, loading, heard, units * _pace.unit_seconds, "listening"):
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
-            blinks=performance.blinks, seed=performance.seed, cues=performance.cues, cancelled=cancelled,
+            blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
+            cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
     _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
@@ -128,10 +137,13 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
     warnings = [*result.warnings, *([expression] if expression else [])]
     asked = performance.asked(request.frame_rate)
+    told = len(performance.cues or ())
+    if performance.voice_share:
+        told = sum(cue.emotion != "neutral" for cue in result.cues)
     about = {
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
-        "fps": request.frame_rate, "cues": len(performance.cues or ()), "warnings": warnings, "strips": len(taken),
+        "fps": request.frame_rate, "cues": told, "warnings": warnings, "strips": len(taken),
         "asked": [asked.times, asked.emotions],
         "closures": result.closures_heard,
         "lost": [float(second) for second in result.closures_lost],

@@ -40,14 +40,15 @@ def bake_to_files(
     reduce: float | None = None,
     joints: bool = False,
     turn: bool = False,
+    heard: float | None = None,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
     out: a .blend; exports: .fbx, .abc, .glb, .usdc …; preview: an .mp4 of the first ``preview_seconds``.
     ``notify`` gets a line on what was understood and handled, such as a mesh in millimetres, and on what is doubtful.
     neutralise: take the mesh's own expression out; reduce: mm by which few Bézier keys may be off; joints: give the
-    head an armature, so that it moves; turn: turn it as an object instead. Returns the paths written. Closes
-    whatever file is open. Raises :class:`TalkerError`.
+    head an armature, so that it moves; turn: turn it as an object instead; heard: the voice's share in the
+    emotion. Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -56,15 +57,16 @@ def bake_to_files(
         raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
     for path in exports:
         format_of(path)
-    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues)
+    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues, heard)
     if reduce is not None:
         fewer_keys.check_bound(reduce)
     check_input(audio, "a recording")
     if mesh:
         check_input(mesh, "a FLAME mesh")
     performance = bake.Performance(
-        str(Path(audio).absolute()), emotion, intensity, blinks, seed, device, tuple(cues) if cues is not None else None
-    )
+        str(Path(audio).absolute()), emotion, intensity, blinks, seed, device,
+        tuple(cues) if cues is not None else None, heard,
+    )  # fmt: skip
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it
     with whole_outputs(targets, [audio, mesh]) as temporary, blender_at_work():

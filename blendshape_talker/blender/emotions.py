@@ -28,6 +28,7 @@ COLUMNS = {
         *("afraid-mild", "disappointed", "moody", "bored", "tired", "pain"),
     ),
 }
+_AUTO = 1 << 22  # no emotion of the library
 _OWN = 1 << 23  # numbers of emotions that only somebody's own library has
 
 
@@ -79,6 +80,14 @@ def felt() -> str:
     return "happy" if "happy" in names else names[0]
 
 
+def menu_with_auto() -> tuple[tuple[str, str, str, str, int], ...]:
+    """:func:`menu` and, at the end of its first column, the emotion that is heard in the voice."""
+    items = menu()
+    end = next((row for row, item in enumerate(items) if row and not item[0]), len(items))
+    auto = (pipeline.AUTO, "Auto", "Hear the emotions in the voice; they become strips to edit", "NONE", _AUTO)
+    return *items[:end], auto, *items[end:]
+
+
 def _description(name: str) -> str:
     return "The face of speech alone" if name == "neutral" else f"Speak with this emotion: {label(name).lower()}"
 
@@ -88,7 +97,7 @@ def read_old_numbers() -> None:
 
     Buttons of Blender up to 4.3 stored that number as rounded to float32, which is read as well.
     """
-    items = {item[0]: item[4] for item in menu() if item[0]}
+    items = {item[0]: item[4] for item in menu_with_auto() if item[0]}
     old = {np.float32(zlib.crc32(name.encode()) & 0x7FFFFFFF): name for name in items}
     for scene in bpy.data.scenes:
         stored = _stored(scene.blendshape_talker)

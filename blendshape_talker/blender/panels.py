@@ -4,6 +4,7 @@ import os
 
 import bpy
 
+from ..pipeline import AUTO
 from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
@@ -72,6 +73,8 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(settings, "start_frame")
         row.operator(NewLine.bl_idname, text="", icon="FORWARD")
+        if settings.cues or settings.emotion != AUTO:
+            layout.prop(settings, "heard", slider=True)
         layout.prop(settings, "blinks")
         layout.prop(settings, "take")
         text = _file_name(settings.cues) or translated("None")

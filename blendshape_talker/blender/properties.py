@@ -55,7 +55,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Recording", description="Path of the speech to animate: WAV, FLAC, OGG or MP3"
     )
     emotion: bpy.props.EnumProperty(
-        name="Emotion", description="The face that goes with the words", items=emotions.menu()
+        name="Emotion", description="The face that goes with the words", items=emotions.menu_with_auto()
     )
     cues: bpy.props.StringProperty(
         name="Cues", description="Path of a table (CSV) or transcript (SRT, VTT) that says which emotion is felt when"
@@ -63,6 +63,10 @@ class TalkerSettings(bpy.types.PropertyGroup):
     intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
         default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",
+    )  # fmt: skip
+    heard: bpy.props.FloatProperty(
+        name="From Voice", default=0.0, min=0.0, max=1.0, subtype="FACTOR",
+        description="The voice's own share in the emotion: 0 as chosen above, 1 as heard in the recording",
     )  # fmt: skip
     start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
     blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)

@@ -123,7 +123,17 @@ def arrange(cues: Sequence[Cue], duration: float, library: ExpressionLibrary) ->
         seconds, emotion = ends[index] - starts[index], library.emotions[cue.emotion]
         fades = _fitting(blend_in[index], blend_out[index], emotion.onset, emotion.offset, seconds)
         arranged.append(Cue(starts[index], ends[index], cue.emotion, cue.intensity, *fades))
-    return tuple(sorted(arranged, key=lambda cue: (cue.start, cue.end)))
+    return by_start(arranged)
+
+
+def by_start(cues: Iterable[Cue]) -> tuple[Cue, ...]:
+    """The cues in order of time."""
+    return tuple(sorted(cues, key=lambda cue: (cue.start, cue.end)))
+
+
+def scaled(cues: Iterable[Cue], factor: float) -> list[Cue]:
+    """The cues ``factor`` times as strong."""
+    return [replace(cue, intensity=factor * cue.intensity) for cue in cues]
 
 
 def fade(cue: Cue, times: np.ndarray) -> np.ndarray:

@@ -314,8 +314,12 @@ class SpeechModel:
         cancelled: CancelTest | None = None,
         cut: EncoderWindows = OFFLINE,
         level: float | None = None,
+        heard: Callable[["torch.Tensor"], None] | None = None,
     ) -> "torch.Tensor":
-        """:meth:`coefficients` on the model's device: the samples go there, nothing comes back."""
+        """:meth:`coefficients` on the model's device: the samples go there, nothing comes back.
+
+        ``heard`` gets the encoder's features (A,512) besides, on that device.
+        """
         import torch
 
         index = self._style_index(style)
@@ -326,8 +330,17 @@ class SpeechModel:
 
         with torch.inference_mode(), full_precision(self.device):
             features = features_heard(self._encoder, samples, listening, cancelled, cut=cut, level=level)
+            if heard is not None:
+                heard(features)
             frames = round(len(samples) / SAMPLE_RATE * FPS)
             return self._move_all(features, frames, index, progress, cancelled)
+
+    def features(
+        self, samples: np.ndarray, progress: Progress | None = None, cancelled: CancelTest | None = None
+    ) -> np.ndarray:
+        """Encoder features (A,512) of sound (N,) at 16 kHz, as :meth:`move` hears it."""
+        with full_precision(self.device):
+            return features_of(self._encoder, samples, progress, cancelled)
 
     def coefficients_of_features(self, features: np.ndarray, frames: int, style_index: int = 0) -> np.ndarray:
         """:meth:`coefficients` from encoder features (A,512)."""

@@ -49,7 +49,7 @@ def test_the_menu_starts_with_neutral_and_the_basic_emotions(registered):
     items = registered.bl_rna.properties["emotion"].enum_items
     assert [item.identifier for item in items][:5] == ["neutral", "happy", "sad", "angry", "afraid"]
     assert registered.emotion == "neutral"
-    assert {item.identifier for item in items} == set(pipeline.emotions())
+    assert {item.identifier for item in items} == {pipeline.AUTO, *pipeline.emotions()}
     assert items["afraid-mild"].name == "Afraid (Mild)"
     for item in items:
         registered.emotion = item.identifier

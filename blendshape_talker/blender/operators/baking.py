@@ -51,6 +51,7 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
     return bake.Performance(
         audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
+        heard=settings.heard if settings.cues or settings.emotion != pipeline.AUTO else None,
         cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""``train speech``, ``evaluate speech``, ``evaluate people``, ``evaluate motion`` and ``evaluate conditions``."""
+"""``train speech`` and ``emotion``, ``evaluate speech``, ``people``, ``motion``, ``conditions`` and ``emotion``."""
 
 import argparse
 from dataclasses import replace
@@ -14,6 +14,8 @@ def add(networks, subjects) -> None:
     _add_evaluate_people(subjects)
     _add_evaluate_motion(subjects)
     _add_evaluate_conditions(subjects)
+    _add_train_emotion(networks)
+    _add_evaluate_emotion(subjects)
 
 
 def _add_train_speech(networks) -> None:
@@ -129,5 +131,48 @@ def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> N
     from ..speech import evaluate_conditions
 
     table = evaluate_conditions.run(arguments.ljspeech, arguments.model, arguments.json, progress)
+    progress.close()
+    print(table)
+
+
+def _add_voices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--emodb", required=True, metavar="DIR", help="Emo-DB's clips: actors, seven emotions")
+    parser.add_argument("--people", required=True, metavar="DIR", help="folders of people's recordings, as GRID's")
+    parser.add_argument("--cache", required=True, metavar="DIR", help="folder for what was heard in each clip")
+
+
+def _add_train_emotion(networks) -> None:
+    parser = networks.add_parser("emotion", help="train what hears emotion in a voice, on the bundled encoder")
+    _add_voices(parser)
+    parser.add_argument("--out", required=True, metavar="F.npz", help="voice_emotion.npz")
+    parser.add_argument("--seed", type=int, default=0, help="of the other rooms that clips are heard in (0)")
+    parser.set_defaults(run=_train_emotion)
+
+
+def _train_emotion(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import emotion
+
+    settings = emotion.EmotionTraining(seed=arguments.seed)
+    emotion.train(arguments.emodb, arguments.people, arguments.out, arguments.cache, settings, progress)
+    progress.close()
+    print(arguments.out)
+
+
+def _add_evaluate_emotion(subjects) -> None:
+    parser = subjects.add_parser("emotion", help="emotion heard in voices: actors left out, and people who just speak")
+    _add_voices(parser)
+    parser.add_argument("--ljspeech", metavar="DIR", help="clips of one more voice that just reads")
+    parser.add_argument("--model", metavar="F.npz", help="another voice_emotion.npz (the bundled one)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_emotion)
+
+
+def _evaluate_emotion(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import evaluate_emotion
+
+    table = evaluate_emotion.run(
+        arguments.emodb, arguments.people, arguments.cache, arguments.ljspeech, arguments.model, arguments.json,
+        progress,
+    )  # fmt: skip
     progress.close()
     print(table)

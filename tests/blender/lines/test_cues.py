@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from playing import tracks, values_at
 
-from blendshape_talker import checkpoint
-from blendshape_talker.blender import animation, bake, scene_io
+from blendshape_talker import checkpoint, pipeline
+from blendshape_talker.blender import animation, bake, emotions, scene_io
 from blendshape_talker.blender.lines import cues, derived, layers
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.cues import Cue
 from blendshape_talker.pipeline import Talker
+from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
+from blendshape_talker.speech.memory import Memory
 
 DEMO_SPEECH = str(checkpoint.ASSETS / "demo_speech.flac")
 FIRST = 5
@@ -26,17 +28,8 @@ LISTED = (
 
 @pytest.fixture(scope="module")
 def talker():
-    """The bundled networks; the recording is the same in all tests, and heard once."""
-    talker, heard = Talker.load("cpu"), {}
-    listen = talker.speech_model.coefficients
-
-    def coefficients(samples, **settings):
-        if len(samples) not in heard:
-            heard[len(samples)] = listen(samples, **settings)
-        return heard[len(samples)].copy()
-
-    talker.speech_model.coefficients = coefficients
-    return talker
+    """The bundled networks; they remember the recording, which is the same in all tests."""
+    return Talker.load("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +221,29 @@ def test_a_line_of_one_expression_strip_gets_its_emotions_as_strips_when_it_is_b
     assert strip.name == "happy" and cues.problem(line) is None
     rows = range(0, len(take.weights), 20)
     assert np.abs(shown(scene, head, take, rows) - take.weights[rows]).max() < 1e-4
+
+
+def test_what_the_voice_sounds_like_lies_as_strips(scene, talker, baked, monkeypatch):
+    weight, bias = np.zeros((3 * 512 + MANNERS, 2)), np.array([0.0, 9.0])
+    monkeypatch.setattr(talker, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
+    monkeypatch.setattr(talker, "_voices", Memory())
+    head, take = baked(None, emotion=pipeline.AUTO, intensity=0.8)
+    (line,) = animation.lines(head)
+    ((_, strip),) = cues.cue_strips(line)
+    assert strip.name.startswith("angry") and take.about["cues"] == 1
+    assert emotions.spoken(line) == "angry"
+    rows = [10, 40]
+    np.testing.assert_allclose(shown(scene, head, take, rows), take.weights[rows], atol=1e-3)
+    mixed = bake.Performance(DEMO_SPEECH, emotion="happy", heard=0.5).asked(24.0)
+    assert mixed != bake.Performance(DEMO_SPEECH, emotion="happy").asked(24.0)
+
+
+def test_where_nothing_is_heard_the_strip_is_neutral(talker, baked, monkeypatch):
+    unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
+    monkeypatch.setattr(talker, "_voice_emotion", unsure)
+    monkeypatch.setattr(talker, "_voices", Memory())
+    head, take = baked(None, emotion=pipeline.AUTO)
+    (line,) = animation.lines(head)
+    ((_, strip),) = cues.cue_strips(line)
+    assert strip.name.startswith("neutral") and take.about["cues"] == 0
+    assert emotions.spoken(line) == "neutral"
