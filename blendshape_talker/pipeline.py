@@ -187,44 +187,6 @@ class Expressions:
         """Names (K_E,) of the expression's blendshapes."""
         return self.fusion_model.names[self.fusion_model.speech_count :]
 
-    def hear(
-        self,
-        audio: str | os.PathLike[str],
-        progress: ProgressCallback | None = None,
-        cancelled: CancelCallback | None = None,
-    ) -> tuple[Heard, list[Cue]]:
-        """The emotion in a recording's voice: what is heard over time, and as cues; the expressions are not made.
-
-        Unsure is neutral, and neutral is no cue, but one where there is no other. Raises as :meth:`animate` does.
-        """
-        recording = load_recording(audio)
-        prosody = read_prosody(recording.samples)
-        voice = self._voice(recording.samples, prosody, progress, cancelled)
-        return voice, self._cues_of(voice, prosody, recording) or [Cue(0.0, recording.seconds, NEUTRAL)]
-
-    def _voice(
-        self,
-        samples: np.ndarray,
-        prosody: Prosody,
-        progress: ProgressCallback | None = None,
-        cancelled: CancelCallback | None = None,
-    ) -> Heard:
-        """What the voice sounds like, remembered from when its words were heard; else they are listened to."""
-        return self._voices.recall(
-            samples,
-            lambda: self._sound_of(
-                self._held(lambda: self.speech_model.features(samples, progress, cancelled)), prosody
-            ),
-        )
-
-    def _sound_of(self, features: np.ndarray, prosody: Prosody) -> Heard:
-        self._voice_emotion = self._voice_emotion or VoiceEmotion.load()
-        return self._voice_emotion.hear(features, prosody)
-
-    def _cues_of(self, voice: Heard, prosody: Prosody, recording: Recording) -> list[Cue]:
-        pauses = list(zip(prosody.phrases[:-1, 1], prosody.phrases[1:, 0], strict=True))
-        return heard_cues(voice.classes, voice.times, voice.probabilities, recording.seconds, pauses)
-
     def cue_weights(
         self,
         cue: Cue,
@@ -359,10 +321,10 @@ class Talker:
         prosody = read_prosody(recording.samples)
         speech, gap_mm = self._held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop))
         if share > 0.0:
-            own = self._cues_of(self._voice(recording.samples, prosody), prosody, recording)
-            if not (own or strips):
-                own = [Cue(0.0, recording.seconds, NEUTRAL)]
-            strips = by_start(strips + arrange(scaled(own, share * intensity), recording.seconds, self.library))
+            listed = self._cues_of(self._voice(recording.samples, prosody), prosody, recording)
+            if not (listed or strips):
+                listed = [Cue(0.0, recording.seconds, NEUTRAL)]
+            strips = by_start(strips + arrange(scaled(listed, share * intensity), recording.seconds, self.library))
         doubt = speech_warning(recording.samples, gap_mm)
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
         felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
@@ -401,6 +363,44 @@ class Talker:
             closures_heard=found,
             closures_lost=lost,
         )
+
+    def hear(
+        self,
+        audio: str | os.PathLike[str],
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> tuple[Heard, list[Cue]]:
+        """The emotion in a recording's voice: what is heard over time, and as cues; the expressions are not made.
+
+        Unsure is neutral, and neutral is no cue, but one where there is no other. Raises as :meth:`animate` does.
+        """
+        recording = load_recording(audio)
+        prosody = read_prosody(recording.samples)
+        voice = self._voice(recording.samples, prosody, progress, cancelled)
+        return voice, self._cues_of(voice, prosody, recording) or [Cue(0.0, recording.seconds, NEUTRAL)]
+
+    def _voice(
+        self,
+        samples: np.ndarray,
+        prosody: Prosody,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> Heard:
+        """What the voice sounds like, remembered from when its words were heard; else they are listened to."""
+        return self._voices.recall(
+            samples,
+            lambda: self._sound_of(
+                self._held(lambda: self.speech_model.features(samples, progress, cancelled)), prosody
+            ),
+        )
+
+    def _sound_of(self, features: np.ndarray, prosody: Prosody) -> Heard:
+        self._voice_emotion = self._voice_emotion or VoiceEmotion.load()
+        return self._voice_emotion.hear(features, prosody)
+
+    def _cues_of(self, voice: Heard, prosody: Prosody, recording: Recording) -> list[Cue]:
+        pauses = list(zip(prosody.phrases[:-1, 1], prosody.phrases[1:, 0], strict=True))
+        return heard_cues(voice.classes, voice.times, voice.probabilities, recording.seconds, pauses)
 
     def cue_weights(
         self,
