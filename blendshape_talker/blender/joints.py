@@ -15,6 +15,7 @@ from mathutils import Vector
 from ..errors import TalkerError
 from ..face.joints import NAMES, PARENTS, joint_positions, joint_weights
 from .canonical import CanonicalFrame
+from .lines.marks import read_action
 from .mouth import mouths_of
 
 MARK = "blendshape_talker_joints"  # custom property on the armature object
@@ -43,7 +44,9 @@ def joints_problem(head: bpy.types.Object | None) -> str | None:
     if head.library or head.override_library or head.data.library:
         return f"{head.name} comes from a library file; add the joints there"
     moved = head.animation_data
-    if (moved and (moved.action or moved.nla_tracks or moved.drivers)) or len(head.constraints):
+    strips = [strip for track in moved.nla_tracks for strip in track.strips] if moved else []
+    others = [strip for strip in strips if read_action(strip.action) is None]  # than those of a head that turns
+    if (moved and (moved.action or others or len(moved.drivers))) or len(head.constraints):
         return f"{head.name} is animated or constrained as an object; parent it to an empty and animate that"
     return None
 

@@ -109,11 +109,15 @@ def follow(head: bpy.types.Object) -> None:
     holder.update_tag()
 
 
-def remove(head: bpy.types.Object, line: Line, turning: bool = False) -> None:
-    """Take the motion of ``line`` away, or with ``turning`` that of the object; edited Actions stay in the file."""
-    holder = head if turning else holder_of(head)
-    for layer in MOTIONS if holder is not None else ():
-        _remove(list(strips_of(holder, line.uid, layer)))
+def stop_turning(head: bpy.types.Object) -> None:
+    """Let ``head`` no longer turn as an object: its motion goes; Actions that hands edited stay in the file."""
+    _remove(list(own_strips(head)))
+    for track in list(head.animation_data.nla_tracks) if head.animation_data else ():
+        if not track.strips and track.name.rstrip(" 0123456789") in (*TRACKS.values(), _REST_TRACK):
+            head.animation_data.nla_tracks.remove(track)
+    head.delta_rotation_euler = (0.0, 0.0, 0.0)
+    if TURNS in head:
+        del head[TURNS]
 
 
 def seed_of(head: bpy.types.Object | None, line: Line | None) -> int | None:

@@ -6,6 +6,7 @@ from . import joints, motion
 from .operators.presence import AddJoints, MoveAgain, TurnObject
 from .panels import BakePanel
 from .presence import shown
+from .translations import translated
 
 
 class PresencePanel(bpy.types.Panel):
@@ -37,7 +38,7 @@ class PresencePanel(bpy.types.Panel):
                 slider.active = not strips[0].mute
                 slider.prop(context.scene.blendshape_talker_presence, layer, slider=True)
         seed = motion.seed_of(head, line)
-        text = MoveAgain.bl_label if seed is None else f"{MoveAgain.bl_label} (Take {seed})"
+        text = translated("Another Motion" if seed is None else "Another Motion (Take {})").format(seed)
         self.layout.operator(MoveAgain.bl_idname, text=text, icon="FILE_REFRESH", translate=False)
 
 

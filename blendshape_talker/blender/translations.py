@@ -20,6 +20,9 @@ GERMAN = {
     "Adjust over Time": "Anpassen über die Zeit", "Speech": "Sprechen", "Upper Face": "Obere Gesichtshälfte",
     "Lower Face": "Untere Gesichtshälfte", "Lip Smoothing": "Lippen glätten", "Lip Delay": "Lippen verzögern",
     "Lips Closer": "Lippen näher", "Lids Lower": "Lider tiefer", "Reset": "Zurücksetzen",
+    "Add Joints": "Gelenke hinzufügen", "Turn as Object": "Als Objekt drehen", "Head Motion": "Kopfbewegung",
+    "Gaze": "Blick", "Another Motion": "Andere Bewegung", "Another Motion (Take {})": "Andere Bewegung (Fassung {})",
+    "Out of Step": "Nicht im Takt", "Bring in Step": "In Takt bringen",
     "Neutral": "Neutral", "Happy": "Fröhlich", "Sad": "Traurig", "Angry": "Wütend", "Afraid": "Ängstlich",
     "Disgusted": "Angeekelt", "Surprised": "Überrascht", "Contemptuous": "Verächtlich",
     "no line on this head yet; bake first": "dieser Kopf spricht noch nicht; erst backen",
@@ -39,6 +42,10 @@ GERMAN = {
         "Den gewählten Streifen, oder dem am Abspielkopf, dieses Gefühl geben; Ort und Blenden bleiben",
     "Let lips and blinks follow strips that were moved, faded or muted by hand, so that the lips still meet":
         "Lippen und Lider den Streifen nachführen, die von Hand verändert wurden, damit die Lippen sich weiter treffen",
+    "Give the chosen head an armature, so that head and eyes move with each recording. Shape keys stay as they are":
+        "Dem gewählten Kopf eine Armatur geben: Kopf und Augen bewegen sich mit jeder Aufnahme. Shape-Keys bleiben",
+    "Let the face follow its sound strip where that was moved or cut, or the sound its face":
+        "Das Gesicht dem Tonstreifen nachführen, wo der verschoben oder geschnitten wurde, oder den Ton dem Gesicht",
     "Put all these sliders back to what was baked, and remove their keys":
         "Alle diese Regler auf das Gebackene zurückstellen und ihre Keys entfernen",
 }  # fmt: skip

@@ -28,11 +28,10 @@ class AddJoints(bpy.types.Operator):
         outcome: set[str] = set()
         with reported(self, outcome):
             head = context.scene.blendshape_talker.target
-            made = joints.add_joints(context, head)
             if head.get(motion.TURNS):
-                for line in animation.lines(head):
-                    motion.remove(head, line, turning=True)
-                del head[motion.TURNS]
+                motion.stop_turning(head)
+                context.view_layer.update()
+            made = joints.add_joints(context, head)
             self.report({"INFO"}, f"{head.name} hangs on {made.name}" + _perform_lines(head))
         return outcome
 
@@ -59,10 +58,7 @@ class TurnObject(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         head = context.scene.blendshape_talker.target
         if head.get(motion.TURNS):
-            for line in animation.lines(head):
-                motion.remove(head, line)
-            del head[motion.TURNS]
-            head.delta_rotation_euler = (0.0, 0.0, 0.0)
+            motion.stop_turning(head)
             self.report({"INFO"}, f"{head.name} stands still")
             return {"FINISHED"}
         head[motion.TURNS] = True
