@@ -264,12 +264,31 @@ def test_each_blender_has_an_environment_of_its_own_python():
         assert common.BLENDERS[version] == python and environment.base_of(python) == places[version]
 
 
+def fake_tests(monkeypatch, status):
+    """Runs of pytest that end at once with ``status(blender)``; what was started, in order: Blender, arguments."""
+    started = []
+
+    class Ended:
+        def __init__(self, blender, arguments, beside=False, shown=False):
+            started.append((blender.version, arguments))
+            self.wait = lambda minutes: status(blender)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(testing, "Tests", Ended)
+    return started
+
+
 def test_a_blender_that_cannot_run_here_is_named(monkeypatch, capsys):
     def refuse(version):
         raise environment.Unavailable("there is no Python 3.13 here, and nothing stands in")
 
     monkeypatch.setattr(testing, "prepare_blender", refuse)
-    monkeypatch.setattr(testing, "run_pytest", lambda blender, arguments, minutes: 0)
+    fake_tests(monkeypatch, lambda blender: 0)
     assert testing.run_tests([]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "left out Blender" in line]
     assert len(lines) == len(common.BLENDERS) - 1
@@ -298,21 +317,28 @@ def test_a_hung_test_run_is_ended(tmp_path, capsys):
     assert "did not end within 0.05 minutes" in capsys.readouterr().out
 
 
-def test_failures_say_in_which_blender(monkeypatch, capsys):
-    runs = []
+def test_what_runs_beside_is_told_at_the_end(tmp_path, capsys):
+    quick = tmp_path / "test_quick.py"
+    quick.write_text("import os\n\ndef test_cores():\n    assert os.environ['OMP_NUM_THREADS'] >= '1'\n")
+    main = environment.Blender(common.MAIN_BLENDERS[common.PYTHON], common.ENVIRONMENT)
+    with testing.Tests(main, [str(quick), "-v"], beside=True) as run:
+        assert capsys.readouterr().out == ""
+        assert run.wait(5) == 0
+    assert "1 passed" in capsys.readouterr().out
 
-    def run(blender, arguments, minutes):
-        runs.append((blender.version, arguments))
-        return 1 if blender.version == "4.2" else 0
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_failures_say_in_which_blender(monkeypatch, capsys, cores):
+    runs = fake_tests(monkeypatch, lambda blender: 1 if blender.version == "4.2" else 0)
     main = common.MAIN_BLENDERS[common.PYTHON]
     monkeypatch.setattr(environment, "prepare_environment", lambda torch: None)
     monkeypatch.setattr(testing, "prepare_blender", lambda version: environment.Blender(version, Path(version)))
-    monkeypatch.setattr(testing, "run_pytest", run)
+    monkeypatch.setattr(testing.os, "cpu_count", lambda: cores)
     assert build.main(["test"]) == 1
     assert capsys.readouterr().err == "build.py: tests failed with Blender 4.2 (status 1)\n"
-    assert [version for version, _ in runs] == [*(version for version in common.BLENDERS if version != main), main]
-    assert "--cov-fail-under=85" in runs[-1][1]
+    others = [version for version in common.BLENDERS if version != main]
+    assert [version for version, _ in runs] == ([*others, main] if cores == 1 else [main, *others])
+    assert "--cov-fail-under=85" in dict(runs)[main]
 
     runs.clear()
     assert build.main(["test", "tests/test_build.py", "-x"]) == 0
