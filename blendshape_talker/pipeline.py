@@ -33,7 +33,7 @@ from .speech.frames import keep_contacts, resample, take_gain
 from .speech.lip_sync import lost_closures
 from .speech.memory import Memory
 from .speech.prosody import Prosody, read_prosody
-from .speech.quality import speech_warning
+from .speech.quality import speech_warning, wordless_warning
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ class Animation:
 
     cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
     warnings: what is doubtful about the recording, a plain sentence each. closures_heard: how often speech closes the
-    lips; closures_lost: seconds of those that these frames do not show.
+    lips; closures_lost: seconds of those that these frames do not show. recalled: the recording had been heard before.
     """
 
     fps: float
@@ -91,6 +91,7 @@ class Animation:
     warnings: tuple[str, ...] = ()
     closures_heard: int = 0
     closures_lost: tuple[float, ...] = ()
+    recalled: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.blink_closure):
@@ -325,7 +326,7 @@ class Talker:
             if not (listed or strips):
                 listed = [Cue(0.0, recording.seconds, NEUTRAL)]
             strips = by_start(strips + arrange(scaled(listed, share * intensity), recording.seconds, self.library))
-        doubt = speech_warning(recording.samples, gap_mm)
+        doubt = speech_warning(recording.samples, gap_mm) or wordless_warning(recording.samples, gap_mm)
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
         felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
         if stop():
@@ -362,6 +363,7 @@ class Talker:
             warnings=(*recording.warnings, *filter(None, (doubt, fallback))),
             closures_heard=found,
             closures_lost=lost,
+            recalled=self._memory.recalled,
         )
 
     def hear(

@@ -126,7 +126,8 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
             cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
-    _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
+    if not result.recalled:
+        _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
     taken = tuple(
         CueTake(cue, int(rows[0]), talker.cue_weights(cue, rows / request.frame_rate, performance.seed))
         for cue in result.cues

@@ -14,9 +14,13 @@ _RECORDINGS = 4  # an hour of coefficients is 16 MB
 
 
 class Memory(Generic[Heard]):
-    """Coefficients of speech of the last few recordings, found again by their samples."""
+    """Coefficients of speech of the last few recordings, found again by their samples.
+
+    recalled: whether the last ones were remembered.
+    """
 
     def __init__(self) -> None:
+        self.recalled = False
         self._heard: OrderedDict[bytes, Heard] = OrderedDict()
 
     def recall(self, samples: np.ndarray, hear: Callable[[], Heard], style: str | None = None) -> Heard:
@@ -25,7 +29,8 @@ class Memory(Generic[Heard]):
         style: whatever else than the samples decides what is heard.
         """
         key = hashlib.blake2b(np.ascontiguousarray(samples).tobytes() + repr(style).encode(), digest_size=16).digest()
-        if key not in self._heard:
+        self.recalled = key in self._heard
+        if not self.recalled:
             self._heard[key] = hear()
         self._heard.move_to_end(key)
         while len(self._heard) > _RECORDINGS:

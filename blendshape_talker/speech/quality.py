@@ -15,6 +15,8 @@ _OPEN_MM = 2.0
 _SOUNDING_DB = 25.0  # below the loudest: what counts as sound for the share of it that moves the lips
 _SPEECH_SHARE = 0.05
 _NOISY_RANGE_DB = 8.0
+_LOUD_DB = 15.0  # below the loudest: what is as loud as speech
+_WORDLESS_SECONDS = 1.0
 _FRAME = SAMPLE_RATE // 60
 _UNKNOWN_SIZE = 0x7FFFF000  # streams are written with a size from here up: nobody knew it
 
@@ -91,8 +93,7 @@ def speech_warning(samples: np.ndarray, gap: np.ndarray) -> str | None:
     frames = min(len(gap), len(samples) // _FRAME)
     if frames == 0 or is_silent(samples):
         return None  # said where the recording is read
-    power = samples[: frames * _FRAME].reshape(frames, _FRAME).astype(np.float64).var(axis=1)
-    level = 10 * np.log10(power + 1e-12)
+    level = _levels(samples, frames)
     sounding = level > np.percentile(level, 99) - _SOUNDING_DB
     open_share = float((gap[:frames] > _OPEN_MM).sum()) / max(int(sounding.sum()), 1)
     if open_share < _SPEECH_SHARE:
@@ -100,3 +101,30 @@ def speech_warning(samples: np.ndarray, gap: np.ndarray) -> str | None:
     if frames >= 60 and np.percentile(level, 95) - np.percentile(level, 10) < _NOISY_RANGE_DB:
         return "the voice hardly stands out of the noise in the recording; lips may miss; clean it or record closer"
     return None
+
+
+def wordless_warning(samples: np.ndarray, gap: np.ndarray) -> str | None:
+    """A sentence on where ``samples`` (N,) at 16 kHz are as loud as speech for a second and the lips stay shut.
+
+    gap (T,): as in :func:`speech_warning`, which tells of recordings that hold no speech at all.
+    """
+    frames = min(len(gap), len(samples) // _FRAME)
+    if frames == 0:
+        return None
+    level = _levels(samples, frames)
+    loud = (level > np.percentile(level, 99) - _LOUD_DB).astype(float)
+    half = np.convolve(loud, np.ones(13) / 13, "same") > 0.5  # a voice is loud from syllable to syllable
+    wordless = half & (gap[:frames] < _OPEN_MM)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], wordless.astype(int), [0]])))
+    long = [(a / 60, b / 60) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= 60 * _WORDLESS_SECONDS]
+    if not long:
+        return None
+    named = ", ".join(f"{a:.1f} to {b:.1f} s" for a, b in long[:3]) + (" …" if len(long) > 3 else "")
+    return f"loud sound without words at {named}: the mouth stays shut there; check these places"
+
+
+def _levels(samples: np.ndarray, frames: int) -> np.ndarray:
+    """(frames,) dB of each sixtieth of a second."""
+    power = samples[: frames * _FRAME].reshape(frames, _FRAME).astype(np.float64).var(axis=1)
+    level: np.ndarray = 10 * np.log10(power + 1e-12)
+    return level

@@ -15,8 +15,9 @@ def test_the_same_samples_are_heard_once():
     samples = np.linspace(0, 1, 50, dtype=np.float32)
     first = memory.recall(samples, hear)
     first *= 2  # as a take does
+    assert not memory.recalled
     assert memory.recall(samples.copy(), hear).tolist() == [[0, 1], [2, 3], [4, 5]]
-    assert len(calls) == 1
+    assert len(calls) == 1 and memory.recalled
     memory.recall(samples[:-1], hear)
     memory.recall(samples, hear, "another style")
     assert len(calls) == 3

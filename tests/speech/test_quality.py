@@ -7,7 +7,7 @@ from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.pipeline import lip_gap_per_weight
 from blendshape_talker.speech.audio import load_recording
 from blendshape_talker.speech.network import SpeechModel
-from blendshape_talker.speech.quality import cancels, missing_bytes, speech_warning
+from blendshape_talker.speech.quality import cancels, missing_bytes, speech_warning, wordless_warning
 
 SPEECH = load_recording(ASSETS / "demo_speech.flac").samples
 RANDOM = np.random.default_rng(0)
@@ -52,6 +52,19 @@ def test_sound_without_speech_is_said(heard, samples):
 
 def test_speech_deep_in_noise_is_said(heard):
     assert "noise" in heard(SPEECH + 1.5 * float(SPEECH.std()) * NOISE)
+
+
+def test_loud_sound_without_words_is_said_with_its_place():
+    model = SpeechModel.load()
+    opening = 1e3 * lip_gap_per_weight(model.basis)
+    say = lambda samples: wordless_warning(samples, model.coefficients(samples.astype(np.float32)) @ opening)  # noqa: E731
+    chord = sum(np.sin(2 * np.pi * pitch * CLOCK) for pitch in (220, 277, 330))
+    first = len(SPEECH) / 16000
+    words = say(np.concatenate([SPEECH, 0.1 * chord * (1 + np.sin(20 * CLOCK)), SPEECH]))
+    start, end = (float(part) for part in words.split(" at ")[1].split(" s:")[0].split(" to "))
+    assert abs(start - first) < 0.3 and abs(end - first - 4.0) < 0.3
+    assert say(np.concatenate([SPEECH, np.zeros(32000, np.float32), SPEECH])) is None
+    assert wordless_warning(np.zeros(100, np.float32), np.zeros(0)) is None
 
 
 def test_silence_is_left_to_the_reader():
