@@ -12,6 +12,7 @@ from mathutils import Matrix, Vector
 
 from ..errors import TalkerError
 from . import appearance
+from .joints import joints_of
 from .lines.sound import add_sound
 from .mouth import mouths_of
 from .outputs import whole_outputs
@@ -131,13 +132,16 @@ def _studio(
             scene.view_layers[0].material_override = skin
         made += _camera_and_lights(scene, *view)
         made += _mouths(scene, target, head)
+        skins = [item for item in made if isinstance(item, bpy.types.Object) and item.type == "MESH"]
+        made += _joints(scene, target, skins, head.matrix_world)
         scene.world = world
         _background(world)
         _cycles(scene, resolution, samples)
         yield scene
     finally:
         bpy.data.scenes.remove(scene)
-        shared = {target.data, *(item.data for item in mouths_of(target))}
+        armature = joints_of(target)
+        shared = {target.data, *(item.data for item in mouths_of(target)), *([armature.data] if armature else [])}
         equipment = [item for item in made if isinstance(item, bpy.types.Object) and item.data not in shared]
         materials = [material for item in equipment if item.type == "MESH" for material in item.data.materials]
         bpy.data.batch_remove({*made, *materials, *(item.data for item in equipment), world})
@@ -169,6 +173,23 @@ def _mouths(scene: bpy.types.Scene, target: bpy.types.Object, head: bpy.types.Ob
         made[-1].parent = head
         made[-1].hide_render = False
         scene.collection.objects.link(made[-1])
+    return made
+
+
+def _joints(
+    scene: bpy.types.Scene, target: bpy.types.Object, skins: list[bpy.types.Object], place: Matrix
+) -> list[bpy.types.Object]:
+    """A copy of the target's armature at ``place`` that plays the same animation and moves ``skins``."""
+    armature = joints_of(target)
+    if armature is None:
+        return []
+    made = []
+    made.append(armature.copy())
+    made[0].parent = None
+    made[0].matrix_world = place
+    scene.collection.objects.link(made[0])
+    for modifier in (modifier for item in skins for modifier in item.modifiers if modifier.type == "ARMATURE"):
+        modifier.object = made[0]
     return made
 
 

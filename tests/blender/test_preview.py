@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blendshape_talker.blender import animation, preview, scene_io
+from blendshape_talker.blender import animation, joints, preview, scene_io
 from blendshape_talker.blender.animation import Take
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import load_head
@@ -46,6 +46,25 @@ def test_stills_show_their_frame_whatever_the_scene_shows(talking_head, tmp_path
     assert contents() == before
     assert bpy.context.scene.frame_current == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.png", "2.png", "3.png"]
+
+
+def test_a_head_with_joints_turns_wherever_it_stands(talking_head, tmp_path):
+    armature = joints.add_joints(bpy.context, talking_head)
+    bone = armature.pose.bones["head"]
+    for frame, angle in ((1, 0.0), (3, 0.6)):
+        bone.rotation_euler.y = angle
+        bone.keyframe_insert("rotation_euler", frame=frame)
+    before = [*contents(), len(bpy.data.armatures)]
+
+    def picture(name, frame):
+        return pixels(preview.render_still(talking_head, tmp_path / f"{name}.png", frame, resolution=64, samples=2))
+
+    straight, turned = picture("straight", 1), picture("turned", 3)
+    assert np.abs(turned - straight).max() > 0.3
+    armature.location = (3.0, -1.0, 0.5)
+    bpy.context.view_layer.update()
+    assert np.abs(picture("elsewhere", 3) - turned).max() < 0.05
+    assert [*contents(), len(bpy.data.armatures)] == before
 
 
 def test_video_has_all_frames_and_sound_where_there_is_any(talking_head, recording, tmp_path):
