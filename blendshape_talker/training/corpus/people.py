@@ -3,7 +3,8 @@
 ``corpus people`` fits the canonical head to measured landmarks (:mod:`face_fit`) and writes the layout ``curves`` of
 :mod:`speech_layouts`, and beside it, for each clip, ``pose/`` (T,6) the head's pose and ``seen/`` (T,3) what the camera
 measured of the mouth: gap, width and protrusion in mm from rest. A camera of 25 frames a second blurs a contact of
-50 ms: where forced alignment hears a bilabial and the camera saw the lips come together, they are pressed shut.
+50 ms: where forced alignment hears a bilabial and the camera saw the lips come together, they are pressed shut. After
+the last word the curves, not the measures, come to rest.
 
 People are held out as a whole; every sentence of theirs is 'test'.
 """
@@ -25,7 +26,7 @@ from . import alignment
 from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelope, contact_spans
 from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
-from .phones import BILABIALS, Phone
+from .phones import BILABIALS, SILENCE, Phone
 from .speech_sequence import write_json
 from .synthesis import SAMPLE_RATE, to_16k
 
@@ -39,6 +40,7 @@ HELD_OUT = ("s2", "s3", "s5")
 HELD_OUT_GROUP = "others"
 VALIDATION_CLIPS = 20
 CONTACT_EDGE_SECONDS = 0.030
+RESTING_SECONDS = 0.2  # in which a mouth comes to rest, from 50 ms after the last sound on
 # The aligner is 6 to 12 ms off, now and then more: a contact lies where the camera saw the lips nearest to it.
 _CONTACT_SEARCH_SECONDS = 0.050
 _APPROACHED = 0.5  # of the 95th percentile; lips further apart than that all the while made no contact
@@ -169,6 +171,17 @@ def restore_contacts(gap: np.ndarray, phones: Sequence[Phone], opening: float) -
     return gap * (1 - closed) - PRESSED_MM * closed, closed, seen
 
 
+def at_rest(phones: Sequence[Phone], frames: int) -> np.ndarray:
+    """(frames,) 0 … 1 at 60 a second: how far the mouth has come to rest after the last word.
+
+    How people part their lips in silence is habit, and the camera's error besides: a speaker who has nothing to say
+    shuts the mouth. Before the first word it is a breath, and stays.
+    """
+    last = max((phone.end for phone in phones if phone.name != SILENCE), default=np.inf)
+    clock = np.arange(frames) / FRAME_RATE
+    return contact_envelope([(last + 1.25 * RESTING_SECONDS, np.inf)], clock, RESTING_SECONDS, RESTING_SECONDS)
+
+
 def _write_clip(
     folder: Path, clip: SeenClip, fitted: Fitted, rest: np.ndarray, opening: float, lips: LipGeometry
 ) -> tuple[dict, np.ndarray]:
@@ -191,6 +204,8 @@ def _write_clip(
         gap, closed, shut = restore_contacts(gap, phones, opening)
         counted = np.array([heard, shut, len(_runs(closed))])
     lips.set_gap(weights, gap, may_open=1 - closed)
+    mouth = [number for name, number in lips.index.items() if name.startswith(("jaw", "mouth"))]
+    weights[:, mouth] *= 1 - at_rest(phones or (), frames)[:, None]
     np.save(folder / "curves" / f"{clip.name}.npy", weights.astype(np.float16))
     np.save(folder / "pose" / f"{clip.name}.npy", at_frame_rate(fitted.pose, clip.fps, frames).astype(np.float32))
     np.save(folder / "seen" / f"{clip.name}.npy", seen.astype(np.float32))

@@ -12,7 +12,7 @@ import soundfile
 from ...errors import TalkerError
 from ...files import whole_file
 from .coarticulation import FRAME_RATE
-from .phones import Phone
+from .phones import SILENCE, Phone
 from .synthesis import to_16k
 
 
@@ -34,6 +34,11 @@ class SpeechSequence:
     text: str = ""
     source: str = ""
     fps: int = FRAME_RATE
+
+    @property
+    def first_word(self) -> float:
+        """Seconds at which the first phone begins that is no silence; 0 where no phones are known."""
+        return next((phone.start for phone in self.phones or () if phone.name != SILENCE), 0.0)
 
     def samples(self) -> np.ndarray:
         """(N,) float32 mono at 16 kHz, as long as the frames to within one of them."""

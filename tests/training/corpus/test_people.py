@@ -64,6 +64,12 @@ def test_contacts_are_pressed_shut_where_they_were_heard_and_nearly_seen():
     np.testing.assert_allclose(shut[clock > 1.2], gap[clock > 1.2])  # no lips came near in the [m]
 
 
+def test_the_mouth_comes_to_rest_after_the_last_word_and_may_open_before_the_first():
+    rest = people.at_rest([Phone(0.0, 0.5, SILENCE), Phone(0.5, 1.0, "AA"), Phone(1.0, 2.0, SILENCE)], 120)
+    assert not rest[: int(1.05 * 60)].any() and (rest[int(1.26 * 60) :] == 1).all() and (np.diff(rest) >= 0).all()
+    assert not people.at_rest([], 120).any()
+
+
 @pytest.mark.parametrize("name", ["bbaf2", "qbaf2n", "bbaf2x", "bbaféx"])
 def test_names_that_spell_nothing_are_refused(name):
     with pytest.raises(TalkerError, match="sentence of GRID"):

@@ -1,12 +1,14 @@
 """`evaluate people`: figures against what a camera saw, people apart."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import load_head
+from blendshape_talker.training.corpus.phones import SILENCE, Phone
 from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.speech import evaluate_people
 
@@ -40,6 +42,20 @@ def test_the_same_motion_is_perfect_and_a_late_one_is_not(seen):
     assert late["mean"]["lag_ms"] == pytest.approx(1000 * 4 / 60, abs=6)
     assert late["worst person"]["gap_correlation"] <= late["mean"]["gap_correlation"] < 0.95
     assert "worst person" in evaluate_people.table(late, evaluate_people.COLUMNS)
+
+
+def test_what_moves_before_the_first_word_is_told_apart(seen):
+    folder, takes = seen
+    phones = [Phone(0.0, 1.0, SILENCE), Phone(1.0, 2.0, "AA")]
+
+    def shut_until_then(take) -> np.ndarray:
+        moved = _mouth(take)
+        moved[:60] = 0
+        return moved
+
+    takes = [replace(take, phones=phones) for take in takes]
+    row = evaluate_people.evaluate(shut_until_then, folder, takes)["mean"]
+    assert row["speech_correlation"] == pytest.approx(1) and row["gap_correlation"] < 0.95
 
 
 def test_the_bundled_model_is_measured_and_missing_parts_are_named(seen, corpus, tmp_path):
