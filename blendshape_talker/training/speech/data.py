@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +57,17 @@ class Basis:
 
 @dataclass(frozen=True)
 class Example:
-    """One copy of a sequence: features (A,512) f16 at 50 Hz, coefficients (T,K) f32 at 60 Hz."""
+    """One copy of a sequence: features (A,512) f16 at 50 Hz, coefficients (T,K) f32 at 60 Hz.
+
+    ``first_word``: the frame in which the first word begins, 0 where nobody says when.
+    """
 
     name: str
     subject: str
     split: str
     features: np.ndarray
     coefficients: np.ndarray
+    first_word: int = 0
 
     @property
     def seconds(self) -> float:
@@ -222,7 +226,8 @@ def prepare(
             features = cache.get(f"{copy}/{sequence.name}", compute)
             frames = round((sequence.frames / timing.speed) + timing.lead + timing.tail)
             moved = timing.of_frames(coefficients, frames)
-            examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved))
+            first = round(sequence.first_word * FPS / timing.speed) + timing.lead
+            examples.append(Example(sequence.name, sequence.subject, sequence.split, features, moved, first))
     seconds = sum(example.seconds for example in examples if example.split == "train")
     for name, samples in quiet_sounds(quiet * seconds, seed) if quiet else ():
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
@@ -319,63 +324,3 @@ def _beats(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         sound += (since > 0) * decay * generator.normal(size=len(time)) * generator.uniform(0.3, 1)
         start += period * (1 + spread * generator.uniform(-1, 1))
     return 0.5 * sound
-
-
-class Windows:
-    """Batches of stretches of equal length, drawn by sound time; batch n is the same in every run with the seed.
-
-    The speakers ``seen`` by a camera are ``seen_share`` of all, each of them by the root of their time: one man talked
-    far more than the others.
-    """
-
-    def __init__(
-        self,
-        examples: Sequence[Example],
-        styles: Sequence[str],
-        seconds: float,
-        seed: int,
-        seen: Collection[str] = (),
-        seen_share: float = 0.5,
-    ):
-        if not examples:
-            raise TalkerError("the corpus has no training sequences; make it again with more sequences")
-        self._examples = list(examples)
-        self._style = [styles.index(example.subject) if example.subject in styles else 0 for example in examples]
-        self._by_style: dict[int, list[int]] = {}
-        for index, style in enumerate(self._style):
-            self._by_style.setdefault(style, []).append(index)
-        lengths = np.array([example.seconds for example in examples])
-        theirs = np.array([example.subject in seen for example in examples])
-        chance = lengths / lengths[~theirs].sum() if not theirs.all() else lengths
-        if theirs.any():
-            total = {who: sum(e.seconds for e in examples if e.subject == who) for who in seen}
-            rooted = np.array([e.seconds / np.sqrt(total[e.subject]) if e.subject in seen else 0.0 for e in examples])
-            chance = np.where(theirs, seen_share * rooted / rooted.sum(), (1 - seen_share) * chance)
-        self._chance = chance / chance.sum()
-        self._steps = round(seconds * 10)
-        self._seed = seed
-
-    def batch(self, number: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """features (B,A,512) f32, coefficients (B,T,K) f32, style (B,) of batch ``number``."""
-        generator = np.random.default_rng([self._seed, number])
-        stretches = [self._stretch(generator) for _ in range(size)]
-        features, coefficients, style = zip(*stretches, strict=True)
-        return np.stack(features).astype(np.float32), np.stack(coefficients), np.array(style)
-
-    def _stretch(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-        """One stretch; a take that is too short is followed by another of the same speaker."""
-        index = int(generator.choice(len(self._examples), p=self._chance))
-        style = self._style[index]
-        features: list[np.ndarray] = []
-        coefficients: list[np.ndarray] = []
-        missing = self._steps
-        while missing > 0:
-            example = self._examples[index]
-            steps = min(len(example.features) // 5, len(example.coefficients) // 6)  # tenths of a second
-            start = int(generator.integers(0, max(1, steps - missing + 1)))
-            taken = min(missing, steps - start)
-            features.append(example.features[5 * start : 5 * (start + taken)])
-            coefficients.append(example.coefficients[6 * start : 6 * (start + taken)])
-            missing -= taken
-            index = int(generator.choice(self._by_style[style]))
-        return np.concatenate(features), np.concatenate(coefficients), style

@@ -17,7 +17,8 @@ from ...speech.network import FPS, SpeechConfig, build_network, load_weights, sa
 from ...speech.whisper import WhisperEncoder
 from ..corpus.speech_layouts import read_corpus
 from . import losses
-from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, Windows, fit_basis, prepare, sung, vertex_weights
+from .batches import Windows
+from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, fit_basis, prepare, sung, vertex_weights
 
 if TYPE_CHECKING:
     import torch
@@ -68,18 +69,19 @@ class TrainingSettings:
     kept: float = 0.0
 
 
-# What the bundled weights had after their run without people: a short run, from those weights, in which half of what is
+# What the bundled weights had after their run without people: a short run, from those weights, in which most of what is
 # seen has the average style. Less liveliness: people's curves have their own.
 WITH_PEOPLE = TrainingSettings(
-    steps=450,
+    steps=700,
     batch=8,
     seconds=3.0,
     copies=1,
     recorded_copies=1,
-    average_style=0.5,
-    liveliness=0.5,
+    average_style=0.6,
+    gap=1.0,
+    liveliness=0.2,
     parted=0.8,
-    kept=0.15,
+    kept=0.1,
 )
 
 
@@ -108,11 +110,16 @@ class MouthLoss:
         return self.gaps(coefficients)[..., self._middle]
 
     def __call__(
-        self, predicted: "torch.Tensor", target: "torch.Tensor", followed: "torch.Tensor | None" = None
+        self,
+        predicted: "torch.Tensor",
+        target: "torch.Tensor",
+        followed: "torch.Tensor | None" = None,
+        breath: "torch.Tensor | None" = None,
     ) -> dict[str, "torch.Tensor"]:
         """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers.
 
-        ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None.
+        ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None. ``breath``
+        (B,T): true where shut lips are no contact, but rest before a breath.
         """
         import torch
 
@@ -120,20 +127,20 @@ class MouthLoss:
         gap, wanted = self.gaps(predicted), self.gaps(target)
         middle = wanted[..., self._middle]
         opening = middle.quantile(0.95, dim=1, keepdim=True).clamp(min=4)
-        contact = losses.contact_weight(middle, opening, settings.contact)
-        weight = contact * losses.context_weight(target, settings.context)
-        weight = weight / weight.mean()
-        way = torch.ones(len(target)) if followed is None else followed
         touching = losses.contact_weight(middle, opening, 1.0) - 1
-        weight = weight * (way[:, None] + (1 - way[:, None]) * touching)
+        way = torch.ones_like(middle) if followed is None else followed[:, None].expand(middle.shape)
+        if breath is not None:
+            touching = touching * ~breath
+        weight = (1 + settings.contact * touching) * losses.context_weight(target, settings.context)
+        weight = weight / weight.mean()
+        weight = weight * (way + (1 - way) * touching)
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
         return {
             "position": settings.position * (weight * distance).mean(),
             "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
             "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
-            "liveliness": settings.liveliness
-            * losses.liveliness(gap * way[:, None, None], wanted * way[:, None, None]),
+            "liveliness": settings.liveliness * losses.liveliness(gap * way[..., None], wanted * way[..., None]),
             "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
         }
 
@@ -209,16 +216,18 @@ def train(
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings.steps)
-        features, target, style = (torch.from_numpy(array) for array in batches.batch(step, settings.batch))
+        features, target, style, before = map(torch.from_numpy, batches.batch(step, settings.batch))
         hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
-        followed = None
+        followed = breath = None
         if seen:
+            # Before their first word people breathe in, some with lips apart: to weigh shut ones more would shut all.
+            breath = before & theirs[style][:, None]
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
             ruled = (hidden < settings.average_style) & ~theirs[style] & (style > 0)  # 0: song, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])
-        terms = loss_of(predicted, target, followed)
+        terms = loss_of(predicted, target, followed, breath)
         total = torch.stack(list(terms.values())).sum()
         optimiser.zero_grad()
         total.backward()

@@ -15,6 +15,7 @@ from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.corpus.vocaset import write_vocaset
 from blendshape_talker.training.speech import data as speech_data
 from blendshape_talker.training.speech import evaluate as evaluate_speech
+from blendshape_talker.training.speech.batches import Windows
 from blendshape_talker.training.speech.train import MouthLoss, TrainingSettings, train
 
 
@@ -86,14 +87,18 @@ def test_batches_repeat_and_short_takes_are_joined():
             "train",
             generator.normal(size=(60 + n, 512)).astype(np.float16),
             np.full((72, 3), n, np.float32),
+            first_word=50 if subject == "berta" else 0,
         )
         for n, subject in enumerate(["anna", "anna", "berta"])
     ]
-    windows = speech_data.Windows(examples, ("average", "anna", "berta"), seconds=2.0, seed=3)
-    features, coefficients, style = windows.batch(5, 6)
-    assert features.shape == (6, 100, 512) and coefficients.shape == (6, 120, 3)
+    windows = Windows(examples, ("average", "anna", "berta"), seconds=2.0, seed=3)
+    features, coefficients, style, before = windows.batch(5, 6)
+    assert features.shape == (6, 100, 512) and coefficients.shape == (6, 120, 3) and before.shape == (6, 120)
     for row, speaker in zip(coefficients, style, strict=True):
         assert set(row[:, 0]) <= ({0, 1} if speaker == 1 else {2})
+    assert not before[style == 1].any()
+    # berta speaks from the 51st of her 72 frames on; of takes that are joined only the last tenth before that is there
+    assert before[style == 2].any() and (before[style == 2].sum(axis=1) <= 50 + 4 * 8).all()
     np.testing.assert_array_equal(features, windows.batch(5, 6)[0])
     assert not np.array_equal(features, windows.batch(6, 6)[0])
 
@@ -212,13 +217,30 @@ def test_only_contacts_count_where_the_way_is_not_followed():
     assert total(contact, nothing) > 0.3 * total(contact, whole)
 
 
+def test_shut_lips_before_a_breath_weigh_no_more_than_parted_ones():
+    torch = pytest.importorskip("torch")
+    shapes = np.zeros((1, 5023, 3), np.float32)
+    shapes[0, LOWER_LIP, 1] = -0.001
+    loss = MouthLoss(speech_data.Basis(shapes, speech_data.vertex_weights(load_head())), TrainingSettings())
+    target = torch.full((1, 60, 1), 8.0)
+    target[:, :30] = 0
+    opened = target.clone()
+    opened[:, 10:20] = 4
+    breath = torch.arange(60)[None] < 30
+
+    def total(breath=None) -> float:
+        return float(sum(loss(opened, target, torch.ones(1), breath).values()))
+
+    assert total(breath) < 0.7 * total()
+
+
 def test_a_talkative_man_is_not_all_of_the_people():
     def example(subject: str) -> speech_data.Example:
         features, coefficients = np.zeros((50, 512), np.float16), np.zeros((60, 1), np.float32)
         return speech_data.Example(subject, subject, "train", features, coefficients)
 
     examples = [*[example("he")] * 25, example("she"), *[example("rules")] * 200]
-    windows = speech_data.Windows(examples, ("average", "he", "she", "rules"), 1.0, 0, {"he", "she"}, 0.5)
+    windows = Windows(examples, ("average", "he", "she", "rules"), 1.0, 0, {"he", "she"}, 0.5)
     style = np.concatenate([windows.batch(number, 40)[2] for number in range(50)])
     assert (style == 3).mean() == pytest.approx(0.5, abs=0.05)
     assert (style == 2).mean() == pytest.approx(0.5 / 6, abs=0.03)
