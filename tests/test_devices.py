@@ -2,6 +2,7 @@
 knows shapes and no numbers, so that whatever is computed on it works until something is copied out of it."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -139,12 +140,11 @@ def test_the_cpu_itself_fails_with_its_own_error(on_cpu, monkeypatch):
         on_cpu.animate(RECORDING)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a PyTorch without CUDA")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_a_device_that_fails_while_it_loads_hands_over_to_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     talker = Talker.load("cuda")
     monkeypatch.undo()
     assert talker.device == "cpu"
-    assert "cuda failed (Torch not compiled with CUDA enabled), so the CPU took over" in str(
-        talker.animate(RECORDING, fps=24).warnings
-    )
+    (line,) = (line for line in talker.animate(RECORDING, fps=24).warnings if "took over" in line)
+    assert re.match(r"cuda failed \(.*(CUDA|NVIDIA).*\), so the CPU took over", line)
