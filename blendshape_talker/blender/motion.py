@@ -20,7 +20,7 @@ from ..speech.prosody import read_prosody
 from . import animation
 from .canonical import CanonicalFrame
 from .joints import joints_of
-from .lines import actions, strength
+from .lines import actions, layers, strength
 from .lines.hands import is_edited, retire
 from .lines.marks import MOTIONS, REST, STRENGTH, Line, in_library, own_strips, read_action, write_mark
 
@@ -151,7 +151,7 @@ def set_strength(head: bpy.types.Object, line: Line, layer: str, value: float) -
     value = float(np.clip(value, 0.0, strength.MAXIMUM_STRENGTH))
     for action in {strip.action for _, strip, _ in strips_of(holder, line.uid, layer)}:
         if _factor(action) != value:
-            strength.scale_action(action, value)
+            strength.scale_action(layers.own_action(holder, action), value)
     holder.update_tag(refresh={"TIME"})
 
 

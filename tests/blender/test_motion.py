@@ -103,6 +103,26 @@ def test_strength_mute_and_hands_keys_outlive_the_next_bake(head, make_take):
     assert moved.use_fake_user and "blendshape_talker" not in moved  # a person's from now on
 
 
+def test_copies_made_together_have_their_own_strength_and_line(head, make_take):
+    armature, line = joints.add_joints(bpy.context, head), speak(head, make_take)
+    motion.write(head, line, turns())
+    for item in bpy.context.view_layer.objects:
+        item.select_set(True)
+    bpy.ops.object.duplicate()
+    copies = [item for item in bpy.context.selected_objects if item.type == "MESH" and "Demo" in item.name]
+    (twin,) = copies
+    other = joints.joints_of(twin)
+    assert other not in (None, armature) and mouth.mouths_of(twin) and mouth.mouths_of(twin) != mouth.mouths_of(head)
+    motion.set_strength(twin, animation.lines(twin)[0], "head", 0.0)
+    assert np.abs(pose(other, 12)[1]).max() < 1e-5
+    assert pose(armature, 12)[1, 0] == pytest.approx(0.6 * turns().head[11, 0], abs=1e-5)
+    again = speak(twin, make_take)
+    motion.write(twin, again, turns(size=0.2))
+    motion.follow(twin)
+    assert len([name for name, _ in strips(other) if name.startswith("Head")]) == 1
+    assert motion.seed_of(head, line) == 0 and motion.seed_of(twin, again) == 0
+
+
 def test_a_chosen_take_stays_while_the_sound_is_the_same(head, make_take):
     joints.add_joints(bpy.context, head)
     line = speak(head, make_take)
