@@ -1,8 +1,8 @@
-"""Takes and curves in real Blender, by the pointer: Next Take, Keep My Keys, Reduce Keys, each with its undo.
+"""Takes and curves in real Blender, by the pointer: Next Take, Bake Range, Keep My Keys and its undo, Reduce Keys.
 
 Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The key of a shape is set from
 Python, as a value that is dragged in the Properties editor is nothing that we draw; the Graph Editor is opened by
-Python to look into it. Pictures, in order: baked, taken, waiting, kept, dense, reduced, curves.
+Python to look into it. Pictures, in order: baked, taken, range, waiting, kept, reduced, curves.
 """
 
 import os
@@ -106,7 +106,33 @@ def keep_my_keys():
     yield from hands.press("keep_keys", lambda: strip_of("My Keys") is not None)
 
 
-def show_curves(picture):
+def bake_range():
+    before = [tuple(key.co) for key in curves_of(strip_of("Speech").action)[4].keyframe_points]
+
+    def now():
+        return [tuple(key.co) for key in curves_of(strip_of("Speech").action)[4].keyframe_points]
+
+    yield from hands.click(*(yield from hands.find("bake_range")))
+    yield 3.0
+    bgui.shot("range")
+    yield from hands.keys("Return")
+    yield from hands.until(lambda: progress().running or now() != before, 20, "the range's bake")
+    yield from ends()
+    moved = [frame for (frame, value), (_, other) in zip(before, now(), strict=True) if value != other]
+    print("range", moved[0], "to", moved[-1], "of", len(before), flush=True)
+    assert before[0] == now()[0] and before[-1] == now()[-1] and len(moved) < len(before)
+
+
+def reduce_keys():
+    before = key_count()
+    yield from hands.press('reduce_keys(error="0.5"', lambda: progress().running or key_count() < before)
+    yield from ends()
+    yield from hands.until(lambda: key_count() < before, 10, "fewer keys")
+    print("keys of speech", before, "became", key_count(), flush=True)
+    bgui.shot("reduced")
+
+
+def look_at_curves():
     area = next(area for area in bgui.window().screen.areas if area.type in ("DOPESHEET_EDITOR", "GRAPH_EDITOR"))
     area.type = "GRAPH_EDITOR"
     animation = data()
@@ -115,30 +141,17 @@ def show_curves(picture):
             strip.select = strip == strip_of("Speech")
     animation.nla_tracks.active = animation.nla_tracks["Speech"]
     animation.use_tweak_mode = True
-    area.spaces.active.dopesheet.show_only_selected = False
-    for index, curve in enumerate(curves_of(animation.action)):
-        curve.hide, curve.select = index not in (2, 4), index in (2, 4)
-    yield 2.0
-    with bpy.context.temp_override(window=bgui.window(), area=area, region=bgui.region("WINDOW", area)):
-        bpy.ops.graph.view_all()
+    yield 1.0
+    with bpy.context.temp_override(window=bgui.window(), area=area, region=area.regions[-1]):
         bpy.ops.screen.screen_full_area()
     yield 3.0
-    bgui.shot(picture)
-    with bpy.context.temp_override(window=bgui.window()):
-        bpy.ops.screen.back_to_previous()
-    animation.use_tweak_mode = False
-    yield 2.0
-
-
-def reduce_keys():
-    yield from show_curves("dense")
-    before = key_count()
-    yield from hands.press('reduce_keys(error="0.5"', lambda: progress().running or key_count() < before)
-    yield from ends()
-    yield from hands.until(lambda: key_count() < before, 10, "fewer keys")
-    print("keys of speech", before, "became", key_count(), flush=True)
-    bgui.shot("reduced")
-    yield from show_curves("curves")
+    area = bgui.area("GRAPH_EDITOR")
+    for index, curve in enumerate(curves_of(animation.action)):
+        curve.hide, curve.select = index not in (1, 4), index in (1, 4)
+    with bgui.override(area):
+        bpy.ops.graph.view_all()
+    yield 3.0
+    bgui.shot("curves")
 
 
 def test():
@@ -147,8 +160,10 @@ def test():
     yield from hands.open_tab("Talker")
     yield from bake()
     yield from next_take()
+    yield from bake_range()
     yield from keep_my_keys()
     yield from reduce_keys()
+    yield from look_at_curves()
 
 
 bgui.go(test())
