@@ -72,7 +72,7 @@ def keep(target: bpy.types.Object, rate: float, seconds: float = 0.3) -> Kept:
     if data.use_tweak_mode:
         raise TalkerError("an NLA strip is in tweak mode; leave it with Tab in the NLA editor, then keep its keys")
     strip = strip_of(keys)
-    wanted = _kept_before(strip)
+    wanted = _kept_before(strip, lines)
     edits = [*_in_active(keys, lines), *_in_strips(keys, lines)]
     if not edits and not wanted:
         raise TalkerError(
@@ -96,7 +96,7 @@ def refresh(target: bpy.types.Object, rate: float) -> None:
     lines = lines_of(keys)
     if strip is None or not lines or keys.animation_data.use_tweak_mode:
         return
-    _write(target, lines, _kept_before(strip), rate, float(_read(strip.action).get("seconds") or 0.3))
+    _write(target, lines, _kept_before(strip, lines), rate, float(_read(strip.action).get("seconds") or 0.3))
 
 
 def strip_of(keys: bpy.types.Key | None) -> bpy.types.NlaStrip | None:
@@ -120,19 +120,31 @@ def _read(action: bpy.types.Action) -> dict:
     return told if isinstance(told, dict) and told.get("version") == _VERSION else {}
 
 
-def _kept_before(strip: bpy.types.NlaStrip | None) -> Wanted:
-    """What hands asked for until now, in the frames of the scene: hands may have moved the strip since."""
+def _kept_before(strip: bpy.types.NlaStrip | None, lines: list[Line]) -> Wanted:
+    """What hands asked for until now, in the frames of the scene: hands may have moved the strip since, or a line."""
     if strip is None:
         return {}
     later = round(strip.frame_start - strip.action_frame_start)
-    told = _read(strip.action).get("keys")
+    told = _read(strip.action)
+    spans = told.get("lines") if isinstance(told.get("lines"), dict) else {}
     wanted: Wanted = {}
-    for block, pairs in told.items() if isinstance(told, dict) else ():
+    for block, pairs in told["keys"].items() if isinstance(told.get("keys"), dict) else ():
         try:
-            wanted[block] = {int(frame) + later: float(value) for frame, value in pairs}
+            wanted[block] = {
+                int(frame) + (later or _moved(int(frame), spans, lines)): float(value) for frame, value in pairs
+            }
         except (TypeError, ValueError):
             continue
     return wanted
+
+
+def _moved(frame: int, spans: dict, lines: list[Line]) -> int:
+    """By how many frames the line that played at ``frame`` has moved since its keys were kept."""
+    for line in lines:
+        first, last = spans.get(line.uid, (1, 0))
+        if first <= frame <= last:
+            return line.frames[0] - int(first)
+    return 0
 
 
 def _blocks(keys: bpy.types.Key) -> dict[str, str]:
@@ -233,7 +245,8 @@ def _write(target: bpy.types.Object, lines: list[Line], wanted: Wanted, rate: fl
     actions.clear_curves(action)
     actions.write_curves(action, TRACK, paths, frames, values)
     told = {block: sorted(rows.items()) for block, rows in wanted.items()}
-    action[KEPT] = json.dumps({"version": _VERSION, "seconds": seconds, "keys": told})
+    spans = {line.uid: line.frames for line in lines}
+    action[KEPT] = json.dumps({"version": _VERSION, "seconds": seconds, "keys": told, "lines": spans})
     if strip is None:
         track = keys.animation_data.nla_tracks.new()
         track.name, track.select = TRACK, False

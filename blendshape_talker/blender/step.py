@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import bpy
 
 from ..errors import TalkerError
-from . import animation, motion
+from . import animation, keep_keys, motion
 from .lines import checks, cues, layers, sound
 from .lines.marks import Line, is_cue, read_action
 
@@ -85,6 +85,7 @@ def bring_in_step(scene: bpy.types.Scene, head: bpy.types.Object, line: Line) ->
         _move_sound(scene, line, heard, wanted)
         said.append("the sound follows its face")
     motion.follow(head)
+    keep_keys.refresh(head, scene.render.fps / scene.render.fps_base)
     remember(scene, head)
     return f"{line.name}: " + (" and ".join(said) or "in step already")
 

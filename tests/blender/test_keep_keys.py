@@ -116,6 +116,18 @@ def test_a_strip_that_was_moved_or_muted_stays_so(baked):
     assert after[24] == pytest.approx(2.0, abs=1e-5) and after[39] == pytest.approx(0.1, abs=1e-5)
 
 
+def test_keys_follow_a_line_that_is_moved_by_its_start_frame(baked):
+    name = speech_shape(baked)
+    set_key(baked, name, 20, 2.0)
+    bpy.ops.blendshape_talker.keep_keys()
+    settings = bpy.context.scene.blendshape_talker
+    settings.start_frame = 11  # within the line: it moves there
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert animation.lines(baked)[0].frames == (11, 55)
+    assert played(baked, name, [30])[0] == pytest.approx(2.0, abs=1e-5)
+    assert played(baked, name, [20])[0] < 1.5
+
+
 def test_what_is_not_of_the_bake_stays_in_the_active_action(baked):
     wink = baked.shape_key_add(name="wink", from_mix=False)
     wink.value = 0.5
@@ -157,7 +169,17 @@ def test_what_cannot_be_is_said(baked, make_head):
     assert keep_keys.strip_of(baked.data.shape_keys) is None
 
 
-@pytest.mark.parametrize("told", ["", "{}", "[1]", '{"version": 1, "keys": {"x": [[1]]}}', '{"version": 1, "keys": 3}'])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"version": 1, "keys": {"x": [[1, 2]]}, "lines": 3}',
+        '{"version": 1, "keys": {"x": [[1]]}}',
+        '{"version": 1, "keys": 3}',
+    ],
+)
 def test_a_broken_mark_is_no_mark(baked, told):
     set_key(baked, speech_shape(baked), 20, 1.0)
     bpy.ops.blendshape_talker.keep_keys()
