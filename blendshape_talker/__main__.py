@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import devices, pipeline
@@ -19,6 +20,7 @@ from .console import STOP_STATUS, STOPPED, Progress, Terminated, stoppable
 from .errors import Cancelled, TalkerError
 from .expression import cues
 from .files import check_input, check_outputs, remove_unfinished
+from .speech import style
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -36,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_bake(commands)
     _add_flame(commands)
     _add_hear(commands)
+    _add_style(commands)
     _add_contact_sheet(commands)
     try:
         from .training.commands.program import add_commands
@@ -57,6 +60,8 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cues", metavar="F", help=cues_help)
     heard_help = "the voice's own share in the emotion: 0 as chosen (default) to 1 as heard (with auto)"
     parser.add_argument("--heard", type=float, metavar="X", help=heard_help)
+    style_help = f"of speaking: {', '.join(style.STYLES)}, or a file of `style` (average)"
+    parser.add_argument("--style", default=style.AVERAGE, metavar="NAME", help=style_help)
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
@@ -90,6 +95,7 @@ def _check_files(arguments: argparse.Namespace) -> None:
 def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
     """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance, or file, that cannot be."""
     _check_files(arguments)
+    style.named(arguments.style)
     names = pipeline.emotions()
     listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
     pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed, arguments.heard)
@@ -102,7 +108,7 @@ def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progr
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
-        heard=arguments.heard,
+        heard=arguments.heard, style=style.named(arguments.style),
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -142,6 +148,31 @@ def _hear(arguments: argparse.Namespace, progress: Progress) -> None:
     print(f"{path}: {len(found)} cue{'s' if len(found) > 1 else ''}")
 
 
+def _add_style(commands: "Subparsers") -> None:
+    parser = commands.add_parser("style", help="a person's way of speaking from sound and motion, for --style")
+    parser.add_argument("audio", metavar="AUDIO", help="the recording, 5 s and longer")
+    motion_help = "the motion that goes with it: an .npz of animate, or an .npy of vertices (T, 15069) at 60 a second"
+    parser.add_argument("--motion", required=True, metavar="F", help=motion_help)
+    parser.add_argument("--out", required=True, metavar="F.style", help="file to write")
+    parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
+    parser.set_defaults(run=_style)
+
+
+def _style(arguments: argparse.Namespace, progress: Progress) -> None:
+    check_input(arguments.audio, "a recording")
+    check_input(arguments.motion, "a file of motion")
+    if not arguments.out.lower().endswith(style.SUFFIX):
+        raise TalkerError(f"{arguments.out}: a style ends {style.SUFFIX}; name it so")
+    check_outputs([arguments.out], [arguments.audio, arguments.motion])
+    progress(0.0, "loading the networks")
+    talker = pipeline.Talker.load(arguments.device)
+    made = talker.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion)
+    path = made.save(arguments.out)
+    progress.close()
+    opening, width = made.gains
+    print(f"{path}: the mouth opens {opening:.2f} times as far as the average, its corners move {width:.2f} times")
+
+
 def _add_bake(commands: "Subparsers") -> None:
     parser = commands.add_parser("bake", help="recording to an animated head in a .blend, with exports")
     _add_performance(parser)
@@ -169,7 +200,7 @@ def _bake(arguments: argparse.Namespace, progress: Progress) -> None:
         fps=arguments.fps, blinks=arguments.blinks, seed=arguments.seed, device=arguments.device,
         exports=arguments.export, preview=arguments.preview, cues=listed, progress=progress, notify=_notifier(progress),
         neutralise=arguments.neutralise, reduce=arguments.reduce, joints=arguments.joints, turn=arguments.head_motion,
-        heard=arguments.heard,
+        heard=arguments.heard, style=arguments.style,
     )  # fmt: skip
     progress.close()
     for path in written:

@@ -34,6 +34,8 @@ from .speech.lip_sync import lost_closures
 from .speech.memory import Memory
 from .speech.prosody import Prosody, read_prosody
 from .speech.quality import speech_warning, wordless_warning
+from .speech.style import Style, fit
+from .speech.style_motion import read_motion
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MODEL_FPS = 60.0
+_APART_SECONDS = 0.5  # that sound and motion of one take may differ in length
 AUTO = "auto"  # in place of an emotion: what the voice sounds like
 
 Result = TypeVar("Result")
@@ -290,13 +293,15 @@ class Talker:
         cancelled: CancelCallback | None = None,
         cues: Sequence[Cue] | None = None,
         heard: float | None = None,
+        style: Style | None = None,
     ) -> Animation:
         """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
 
         An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go; "auto" is
         what the voice sounds like (:meth:`hear`). intensity: 0 … 1.5 times the emotion; heard: the voice's share in it,
         0 … 1: each moment is intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and 1 for
-        "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another performance.
+        "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another performance;
+        style: how the mouth is used (:mod:`speech.style`), the network's average if not given.
         Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()`` turns true.
         """
         check_settings(emotion, intensity, fps, self.library.names, cues, heard)
@@ -320,7 +325,7 @@ class Talker:
         if stop():
             raise Cancelled
         prosody = read_prosody(recording.samples)
-        speech, gap_mm = self._held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop))
+        speech, gap_mm = self._held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop, style))
         if share > 0.0:
             listed = self._cues_of(self._voice(recording.samples, prosody), prosody, recording)
             if not (listed or strips):
@@ -365,6 +370,20 @@ class Talker:
             closures_lost=lost,
             recalled=self._memory.recalled,
         )
+
+    def style_of(self, name: str, audio: str | os.PathLike[str], motion: str | os.PathLike[str]) -> Style:
+        """The style of somebody whose motion in a recording, 5 s and longer, is known: :func:`speech.style.fit`.
+
+        motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`.
+        """
+        seen = read_motion(motion, self.fusion_model.names, self.fusion_model.blendshapes)
+        recording = load_recording(audio)
+        seconds = len(seen) / MODEL_FPS
+        if abs(seconds - recording.seconds) > _APART_SECONDS:
+            lasts = f"{seconds:.1f} s of motion for {recording.seconds:.1f} s of sound"
+            raise TalkerError(f"{motion}: {lasts}; name a recording and its own motion")
+        made = self._held(lambda: self.speech_model.coefficients(recording.samples))
+        return fit(name, [made], [seen], self.speech_model.basis)
 
     def hear(
         self,
@@ -426,6 +445,7 @@ class Talker:
         seed: int,
         stage: Callable[[float, float, str], ProgressCallback],
         cancelled: CancelCallback,
+        style: Style | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """(N, K_A) weights of speech at 60 frames a second and (N,) mm of lip gap as heard, without the take's share.
 
@@ -443,6 +463,8 @@ class Talker:
             moved = self._memory.recall(
                 samples, lambda: self.speech_model.move(samples, progress=listening, cancelled=cancelled, heard=voice)
             )
+            if style is not None:
+                moved = torch.from_numpy(style.apply(moved.cpu().numpy(), basis)).to(moved.device)
             per_mm, gain = (
                 torch.from_numpy(values.astype(np.float32)).to(moved.device)
                 for values in (1e3 * lip_gap_per_weight(basis), take_gain(len(moved), seed))

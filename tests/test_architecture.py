@@ -59,7 +59,7 @@ ARROWS: dict[str, set[str]] = {
         *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
     },
     "__init__": {"blender", "__main__", "own_torch"},
-    "__main__": {"pipeline", "face", "expression", "blender", "training/commands"},
+    "__main__": {"pipeline", "face", "speech", "expression", "blender", "training/commands"},
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.
 TORCH_AT_TOP = {"speech/network", "speech/whisper", "speech/stream", "fusion"}

@@ -15,6 +15,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
+from ..speech import style
 from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
@@ -39,6 +40,7 @@ class Performance:
     device: str = "auto"
     cues: tuple[Cue, ...] | None = None
     heard: float | None = None
+    style: str = style.AVERAGE
 
     def asked(self, frame_rate: float) -> Asked:
         """What tells this performance's emotions from another's."""
@@ -99,6 +101,7 @@ def make_request(
         performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues,
         performance.heard,
     )  # fmt: skip
+    style.named(performance.style)
     rest = animation.rest_vertices(target)
     return Request(
         performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
@@ -123,7 +126,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
-            cancelled=cancelled,
+            style=style.named(performance.style), cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:

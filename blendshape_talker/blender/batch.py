@@ -11,6 +11,7 @@ from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..files import check_input
+from ..speech.style import AVERAGE
 from . import animation, bake, fewer_keys, motion, scene_io
 from .export import export_head, format_of
 from .joints import add_joints
@@ -41,6 +42,7 @@ def bake_to_files(
     joints: bool = False,
     turn: bool = False,
     heard: float | None = None,
+    style: str = AVERAGE,
 ) -> list[Path]:
     """Bake ``audio`` onto ``mesh`` (the demo head if None) in an empty file and write all outputs, or none of them.
 
@@ -48,7 +50,8 @@ def bake_to_files(
     ``notify`` gets a line on what was understood and handled, such as a mesh in millimetres, and on what is doubtful.
     neutralise: take the mesh's own expression out; reduce: mm by which few Bézier keys may be off; joints: give the
     head an armature, so that it moves; turn: turn it as an object instead; heard: the voice's share in the
-    emotion. Returns the paths written. Closes whatever file is open. Raises :class:`TalkerError`.
+    emotion; style: a name or file of :func:`speech.style.named`. Returns the paths written. Closes whatever file is
+    open. Raises :class:`TalkerError`.
     """
     report = progress or (lambda fraction, message: None)
     if Path(out).suffix.lower() != ".blend":
@@ -65,7 +68,7 @@ def bake_to_files(
         check_input(mesh, "a FLAME mesh")
     performance = bake.Performance(
         str(Path(audio).absolute()), emotion, intensity, blinks, seed, device,
-        tuple(cues) if cues is not None else None, heard,
+        tuple(cues) if cues is not None else None, heard, style,
     )  # fmt: skip
     targets = [out, *exports, *([preview] if preview else [])]
     share = 0.25 if preview else 0.9  # of the bar for the networks; rendering takes the most of it

@@ -75,6 +75,9 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
         row.operator(NewLine.bl_idname, text="", icon="FORWARD")
         if settings.cues or settings.emotion != AUTO:
             layout.prop(settings, "heard", slider=True)
+        layout.prop(settings, "style")
+        if settings.style == "file":
+            layout.prop(settings, "style_file")
         layout.prop(settings, "blinks")
         layout.prop(settings, "take")
         text = _file_name(settings.cues) or translated("None")

@@ -68,6 +68,19 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="From Voice", default=0.0, min=0.0, max=1.0, subtype="FACTOR",
         description="The voice's own share in the emotion: 0 as chosen above, 1 as heard in the recording",
     )  # fmt: skip
+    style: bpy.props.EnumProperty(
+        name="Style", description="How the mouth is used: how far it opens and how far its corners go",
+        items=[
+            ("average", "Average", "As people do on average", 0),
+            ("clear", "Clear", "Opens and widens more", 1),
+            ("subdued", "Subdued", "Opens and widens less", 2),
+            ("mumbling", "Mumbling", "Hardly opens; lips that meet still meet", 3),
+            ("file", "From File", "A person's own, made from sound and motion by the command 'style'", 4),
+        ],
+    )  # fmt: skip
+    style_file: bpy.props.StringProperty(
+        name="Style File", description="Path of a person's speaking style: NAME.style", subtype="FILE_PATH"
+    )
     start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
     blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)
     take: bpy.props.IntProperty(

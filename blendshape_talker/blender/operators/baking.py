@@ -44,6 +44,15 @@ def what_hands_made(context: bpy.types.Context) -> str | None:
     return bake.hand_made(context.scene, settings.target, recording, settings.start_frame, asked)
 
 
+def _style_of(settings) -> str:
+    """A name or a path; :class:`TalkerError` when the file is still to be chosen."""
+    if settings.style != "file":
+        return settings.style
+    if not settings.style_file:
+        raise TalkerError("no style file chosen; pick one, or another style")
+    return bake.absolute_path(settings.style_file)
+
+
 def performance_of(context: bpy.types.Context) -> bake.Performance:
     """What the panel asks for; reads the file of cues."""
     settings = context.scene.blendshape_talker
@@ -51,6 +60,7 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
     return bake.Performance(
         audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
+        style=_style_of(settings),
         heard=settings.heard if settings.cues or settings.emotion != pipeline.AUTO else None,
         cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
     )  # fmt: skip

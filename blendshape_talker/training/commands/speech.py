@@ -1,4 +1,4 @@
-"""``train speech`` and ``emotion``, ``evaluate speech``, ``people``, ``motion``, ``conditions`` and ``emotion``."""
+"""``train speech`` and ``emotion``, ``evaluate speech``, ``people``, ``motion``, ``styles``, ``conditions`` and ``emotion``."""
 
 import argparse
 from dataclasses import replace
@@ -13,6 +13,7 @@ def add(networks, subjects) -> None:
     _add_evaluate_speech(subjects)
     _add_evaluate_people(subjects)
     _add_evaluate_motion(subjects)
+    _add_evaluate_styles(subjects)
     _add_evaluate_conditions(subjects)
     _add_train_emotion(networks)
     _add_evaluate_emotion(subjects)
@@ -174,5 +175,22 @@ def _evaluate_emotion(arguments: argparse.Namespace, progress: Progress) -> None
         arguments.emodb, arguments.people, arguments.cache, arguments.ljspeech, arguments.model, arguments.json,
         progress,
     )  # fmt: skip
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_styles(subjects) -> None:
+    parser = subjects.add_parser("styles", help="people's styles from a few sentences, on other sentences of theirs")
+    parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument("--sentences", type=int, default=5, metavar="N", help="that a style is made from (5, or 15 s)")
+    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.set_defaults(run=_evaluate_styles)
+
+
+def _evaluate_styles(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import evaluate_styles
+
+    table = evaluate_styles.run(arguments.corpus, arguments.model, arguments.sentences, arguments.json, progress)
     progress.close()
     print(table)

@@ -1,0 +1,164 @@
+"""A speaking style: how a person opens the mouth and draws its corners, as a linear correction of what is said.
+
+The network moves the lips as people do on average. A clip with motion tells of a person how far the lips part and the
+corners go, and from which of the network's movements that follows (a raised lip, a dropped jaw, a pucker): a least
+squares fit whose prior is the network itself, in milliseconds, from a few seconds of motion. Applying it changes the
+gap and the width of the mouth, along the directions in which the recording moves them anyway; where the lips meet they
+still meet. numpy only.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import checkpoint
+from ..errors import TalkerError
+from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
+from .lip_sync import CLOSED
+
+KIND = "speaking style"
+SUFFIX = ".style"
+SHORTEST_SECONDS = 5.0
+AVERAGE = "average"
+# Gains of opening and width: plain numbers of ours, no person's. Whose habits are wanted is told by a file.
+STYLES = {AVERAGE: (1.0, 1.0), "clear": (1.25, 1.15), "subdued": (0.8, 0.9), "mumbling": (0.6, 0.75)}
+GAIN_RANGE = (0.3, 2.0)
+_FREE = 0.4  # of the 95th percentile of the gap: from here on a style does all it does; below CLOSED nothing
+_PRIOR = 0.3  # weight of the network's own movement in the fit, per frame of the clip
+_MM = 1000.0
+
+
+@dataclass(frozen=True)
+class Style:
+    """gains (2,): of the gap between the lips and of the mouth's width; habits (2, L, 3): mm that gap and width change
+    besides for each mm that a lip vertex of :func:`lip_vertices` moves; all zero in a style of plain gains.
+    """
+
+    name: str
+    gains: np.ndarray
+    habits: np.ndarray
+
+    @classmethod
+    def plain(cls, name: str, opening: float = 1.0, width: float = 1.0) -> "Style":
+        """A style that opens and widens the mouth this many times as far; :class:`TalkerError` beyond 0.3 … 2."""
+        for gain in (opening, width):
+            if not GAIN_RANGE[0] <= gain <= GAIN_RANGE[1]:
+                raise TalkerError(f"a style with a gain of {gain:g} is out of range; choose 0.3 to 2")
+        return cls(name, np.array([opening, width]), np.zeros((2, len(lip_vertices()), 3)))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write what :meth:`load` reads, at best as ``NAME.style``."""
+        arrays = {"gains": self.gains.astype(np.float32), "habits": self.habits.astype(np.float32)}
+        return checkpoint.save(path, KIND, {"name": self.name}, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Style":
+        """A style from a file; :class:`TalkerError` when it is none."""
+        config, arrays = checkpoint.load(path, KIND)
+        gains, habits = arrays.get("gains"), arrays.get("habits")
+        shape = (2, len(lip_vertices()), 3)
+        if gains is None or habits is None or gains.shape != (2,) or habits.shape != shape:
+            raise TalkerError(f"{path}: not a whole speaking style; make it again")
+        if not (np.isfinite(gains).all() and np.isfinite(habits).all()):
+            raise TalkerError(f"{path}: holds numbers that are not finite; make it again")
+        return cls(str(config.get("name", "")), gains.astype(float), habits.astype(float))
+
+    def apply(self, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
+        """Coefficients (T, K) of ``basis`` (K, 5023, 3), metres, in this style; float32, closed lips as closed."""
+        coefficients = np.asarray(coefficients, np.float64)
+        mouth = mouth_measures(basis)
+        measured = coefficients @ mouth
+        moved = measured @ np.diag(self.gains - 1) + coefficients @ self._per_coefficient(basis)
+        opening = np.percentile(measured[:, 0], 95) if len(measured) else 0.0
+        if opening <= 0:
+            return coefficients.astype(np.float32)
+        share = np.clip((measured[:, 0] / opening - CLOSED) / (_FREE - CLOSED), 0.0, 1.0)
+        moved *= (share**2 * (3 - 2 * share))[:, None]
+        # a style may bring lips nearer, even shut, never past each other
+        moved[:, 0] = np.maximum(moved[:, 0], np.minimum(-measured[:, 0], 0.0))
+        # where all openings are smaller, what counts as shut is too
+        smaller = min(float(np.percentile(measured[:, 0] + moved[:, 0], 95)) / opening, 1.0)
+        moved[:, 0] += (1 - share) * (smaller - 1) * np.maximum(measured[:, 0], 0.0)
+        result: np.ndarray = coefficients + moved @ _ways(coefficients, mouth)
+        return result.astype(np.float32)
+
+    def _per_coefficient(self, basis: np.ndarray) -> np.ndarray:
+        """(K, 2) mm of gap and width that the habits add per coefficient."""
+        habits: np.ndarray = _MM * np.einsum("kvc,mvc->km", basis[:, lip_vertices()], self.habits)
+        return habits
+
+
+def named(name: str) -> Style | None:
+    """The style of a name of :data:`STYLES`, or of a file ``NAME.style``; None for "average", the network's own."""
+    if name.lower().endswith(SUFFIX):
+        return Style.load(name)
+    if name not in STYLES:
+        raise TalkerError(f"no speaking style {name!r}; choose one of {', '.join(STYLES)}, or a file ending {SUFFIX}")
+    return None if name == AVERAGE else Style.plain(name, *STYLES[name])
+
+
+def lip_vertices() -> np.ndarray:
+    """(L,) the vertices of the inner lips, in FLAME's order, each once."""
+    return np.unique(load_head().lip_pairs)
+
+
+def mouth_measures(basis: np.ndarray) -> np.ndarray:
+    """(K, 2) mm that the gap and the width of the mouth change per coefficient of ``basis``, to first order."""
+    pairs = load_head().lip_pairs
+    right, left = pairs[0, 0], pairs[-1, 0]
+    gap = basis[:, UPPER_LIP, 1] - basis[:, LOWER_LIP, 1]
+    width = np.sign(load_head().vertices[left, 0] - load_head().vertices[right, 0]) * (basis[:, left] - basis[:, right])
+    return _MM * np.stack([gap, width[:, 0]], axis=1)
+
+
+def fit(
+    name: str,
+    coefficients: Sequence[np.ndarray],
+    seen: Sequence[np.ndarray],
+    basis: np.ndarray,
+) -> Style:
+    """The style of somebody whose mouth was seen: least squares between the network's movement and theirs.
+
+    coefficients: (T, K) of each clip, what the network makes of its sound; seen: (T, 2) gap and width in mm from rest,
+    60 a second, NaN in frames or measures that were not seen. :class:`TalkerError` for less than 5 s in all.
+    """
+    pairs = [(made[: len(there)], there[: len(made)]) for made, there in zip(coefficients, seen, strict=True)]
+    made, there = (np.concatenate(part).astype(np.float64) for part in zip(*pairs, strict=True))
+    if np.isfinite(there[:, 0]).sum() < 60 * SHORTEST_SECONDS - 1:
+        seconds = np.isfinite(there[:, 0]).sum() / 60
+        raise TalkerError(f"{seconds:.1f} s of motion are too little for a style; at least {SHORTEST_SECONDS:g} s")
+    mouth = mouth_measures(basis)
+    scale = made.std(axis=0) + 1e-6 * made.std()
+    gains, own = np.ones(2), np.zeros((made.shape[1], 2))
+    for measure in range(2):
+        known = np.isfinite(there[:, measure])
+        if not known.any():
+            continue
+        wanted, plain = there[known, measure], made[known] @ mouth[:, measure]
+        if measure:  # the width has a rest of its own in every clip
+            wanted, plain = wanted - wanted.mean(), plain - plain.mean()
+        gains[measure] = np.clip((plain @ wanted) / max(plain @ plain, 1e-9), *GAIN_RANGE)
+        inputs = made[known] / scale
+        inputs = inputs - inputs.mean(axis=0) if measure else inputs
+        kept = _PRIOR * known.sum() * np.eye(len(scale))
+        rest = inputs.T @ (wanted - gains[measure] * plain)
+        own[:, measure] = np.linalg.solve(inputs.T @ inputs + kept, rest) / scale
+    # least squares shrinks what it is not sure of: the mouth opens as far as theirs all the same
+    known = np.isfinite(there[:, 0])
+    reached = np.percentile(made[known] @ (gains[0] * mouth[:, 0] + own[:, 0]), 95)
+    larger = np.clip(np.percentile(there[known, 0], 95) / max(reached, 0.1), 0.7, 1.4)
+    gains[0], own[:, 0] = np.clip(larger * gains[0], *GAIN_RANGE), larger * own[:, 0]
+    lips = _MM * basis[:, lip_vertices()].reshape(len(basis), -1)
+    habits = (np.linalg.pinv(lips, rcond=1e-3) @ own).T.reshape(2, -1, 3)
+    return Style(name, gains, habits)
+
+
+def _ways(coefficients: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """(2, K) coefficients that change gap or width by 1 mm and leave the other, the likeliest in this recording."""
+    spread = coefficients.T @ coefficients / max(len(coefficients), 1)
+    spread += 1e-3 * np.trace(spread) / len(spread) * np.eye(len(spread)) + 1e-12 * np.eye(len(spread))
+    ways: np.ndarray = np.linalg.solve(mouth.T @ spread @ mouth, mouth.T @ spread)
+    return ways

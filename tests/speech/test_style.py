@@ -1,0 +1,98 @@
+"""Speaking styles on curves made here: what a fit finds, what applying it changes, and that closed lips stay closed."""
+
+import numpy as np
+import pytest
+
+from blendshape_talker import checkpoint
+from blendshape_talker.errors import TalkerError
+from blendshape_talker.speech import style
+from blendshape_talker.speech.network import load_weights
+from blendshape_talker.speech.style_motion import read_motion
+
+CONFIG, _, BASIS = load_weights(checkpoint.ASSETS / "speech.npz")
+MOUTH = style.mouth_measures(BASIS)
+
+
+def movement(seconds=8.0, seed=0):
+    """Coefficients (T, K) that wander, with a mouth that opens some 8 mm and shuts three times a second."""
+    clock = np.arange(round(60 * seconds)) / 60
+    rng = np.random.default_rng(seed)
+    phases, rates = rng.uniform(0, 6, len(BASIS)), rng.uniform(0.5, 4, len(BASIS))
+    made = 0.3 * np.sin(2 * np.pi * clock[:, None] * rates + phases)
+    wanted = np.maximum(8 * np.sin(np.pi * 3 * clock) ** 2 - 1.5, 0.0)
+    way = np.linalg.lstsq(MOUTH.T, np.array([1.0, 0.0]), rcond=None)[0]
+    made = made - np.outer(made @ MOUTH[:, 0], way)
+    return made + np.outer(wanted, way)
+
+
+def test_plain_gains_open_so_much_further_and_the_average_is_untouched():
+    made = movement()
+    gap, width = (made @ MOUTH).T
+    open_frames = gap > 0.5 * np.percentile(gap, 95)
+    louder = style.Style.plain("clear", 1.25, 0.8).apply(made, BASIS) @ MOUTH
+    assert louder[open_frames, 0] == pytest.approx(1.25 * gap[open_frames], rel=1e-3)
+    assert louder[open_frames, 1] == pytest.approx(0.8 * width[open_frames], abs=0.01)
+    assert style.Style.plain("same").apply(made, BASIS) == pytest.approx(made, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", style.STYLES)
+def test_lips_that_meet_still_meet(name):
+    made = movement()
+    chosen = style.named(name) or style.Style.plain(name)
+    before, after = made @ MOUTH, chosen.apply(made, BASIS) @ MOUTH
+    shut = before[:, 0] < 0.15 * np.percentile(before[:, 0], 95)
+    assert shut.mean() > 0.1
+    assert (after[shut, 0] < 0.15 * np.percentile(after[:, 0], 95) + 1e-3).all()
+    assert after[:, 0].min() > before[:, 0].min() - 0.01
+
+
+def test_a_style_is_found_again_from_motion_and_survives_its_file(tmp_path):
+    made, other = movement(seed=1), movement(seed=2)
+    habit = 0.4 * MOUTH[:, 0] + 0.15 * np.linspace(-1, 1, len(BASIS))
+    seen = np.stack([np.maximum(made @ habit, 0), 1.3 * (made @ MOUTH[:, 1])], axis=1)
+    found = style.fit("somebody", [made], [seen], BASIS)
+    found.save(tmp_path / "somebody.style")
+    again = style.named(str(tmp_path / "somebody.style"))
+    assert again.name == "somebody"
+    wanted = np.maximum(other @ habit, 0)
+    plain, own = np.maximum(other @ MOUTH[:, 0], 0), np.maximum(again.apply(other, BASIS) @ MOUTH[:, 0], 0)
+    assert np.corrcoef(own, wanted)[0, 1] > np.corrcoef(plain, wanted)[0, 1]
+    assert abs(np.percentile(own, 95) / np.percentile(wanted, 95) - 1) < 0.15
+    assert np.percentile(plain, 95) / np.percentile(wanted, 95) > 1.5
+
+
+def test_motion_is_read_from_weights_and_from_vertices(tmp_path):
+    made = movement().astype(np.float32)
+    names = [f"speech {number}" for number in range(len(BASIS))]
+    empty = np.zeros((len(made), 0), np.float32)
+    np.savez(tmp_path / "take.npz", fps=60.0, names=names, speech_weights=made, expression_weights=empty)
+    from_weights = read_motion(tmp_path / "take.npz", names, BASIS)
+    assert from_weights == pytest.approx(made @ MOUTH, abs=1e-3)
+    head = style.load_head().vertices
+    vertices = (head + np.einsum("tk,kvc->tvc", made[:120], BASIS)).astype(np.float32)
+    np.save(tmp_path / "take.npy", vertices.reshape(len(vertices), -1))
+    from_vertices = read_motion(tmp_path / "take.npy", names, BASIS)
+    assert np.corrcoef(from_vertices[:, 0], from_weights[:120, 0])[0, 1] > 0.99
+    with pytest.raises(TalkerError, match="other blendshapes"):
+        read_motion(tmp_path / "take.npz", ["another"], BASIS)
+
+
+@pytest.mark.parametrize("content", [b"", b"no motion", np.zeros((5, 7)).tobytes()])
+@pytest.mark.parametrize("name", ["take.npz", "take.npy"])
+def test_what_is_no_motion_is_one_line(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TalkerError, match="no motion that can be read") as error:
+        read_motion(tmp_path / name, [], BASIS)
+    assert "\n" not in str(error.value)
+
+
+def test_what_cannot_be_a_style_is_one_line(tmp_path):
+    with pytest.raises(TalkerError, match="choose one of average"):
+        style.named("loud")
+    with pytest.raises(TalkerError, match="choose 0.3 to 2"):
+        style.Style.plain("huge", 3.0)
+    with pytest.raises(TalkerError, match="at least 5 s"):
+        style.fit("short", [movement(3.0)], [np.zeros((180, 2))], BASIS)
+    (tmp_path / "x.style").write_text("{}")
+    with pytest.raises(TalkerError, match="speaking style"):
+        style.named(str(tmp_path / "x.style"))
