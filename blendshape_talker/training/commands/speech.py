@@ -1,4 +1,4 @@
-"""``train speech`` and ``emotion``, ``evaluate speech``, ``people``, ``motion``, ``styles``, ``conditions`` and ``emotion``."""
+"""The speech network and what belongs to it: ``train speech`` and ``emotion``, and what ``evaluate`` knows of them."""
 
 import argparse
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Does a person's style bring the mouth closer to that person than another's does? `evaluate styles` says it.
 
 A style is fitted to the first sentences of each person of the people's corpus, what the camera saw of the lips' gap and
-the mouth's width, and applied to other sentences of everybody. Figures are means over a person's sentences, at zero lag.
+the mouth's width, and applied to other sentences of everybody. Figures are means over a person's sentences, at lag 0.
 """
 
 import json
