@@ -102,7 +102,8 @@ def named(name: str) -> Style | None:
 
 def lip_vertices() -> np.ndarray:
     """(L,) the vertices of the inner lips, in FLAME's order, each once."""
-    return np.unique(load_head().lip_pairs)
+    vertices: np.ndarray = np.unique(load_head().lip_pairs)
+    return vertices
 
 
 def mouth_measures(basis: np.ndarray) -> np.ndarray:
@@ -111,7 +112,8 @@ def mouth_measures(basis: np.ndarray) -> np.ndarray:
     right, left = pairs[0, 0], pairs[-1, 0]
     gap = basis[:, UPPER_LIP, 1] - basis[:, LOWER_LIP, 1]
     width = np.sign(load_head().vertices[left, 0] - load_head().vertices[right, 0]) * (basis[:, left] - basis[:, right])
-    return _MM * np.stack([gap, width[:, 0]], axis=1)
+    measures: np.ndarray = _MM * np.stack([gap, width[:, 0]], axis=1)
+    return measures
 
 
 def fit(

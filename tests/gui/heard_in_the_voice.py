@@ -1,7 +1,7 @@
 """Emotion heard in the voice, in real Blender by pointer and keyboard alone: demo head, *Auto* from the emotion menu, a
-recording through its browser, bake; the heard emotions are strips in the NLA.
+recording through its browser, bake; the heard emotions are strips in the NLA. Then a style from *Options*.
 
-Run as first_five_minutes.py says. Pictures: ready, result, options.
+Run as first_five_minutes.py says. Pictures: menu, ready, result, options, styles, mumbling.
 """
 
 import os
@@ -51,6 +51,13 @@ def test():
     bgui.shot("result")
     found = [strip for strip in strips() if strip[0].startswith("Expression")]
     print("strips", *found, sep="\n  ", flush=True)
+    yield from hands.unfold("style", "intensity")
+    yield 1.0
+    bgui.shot("options")
+    places = yield from hands.pick_every("style", lambda: settings().style, ["mumbling"], picture="styles")
+    assert settings().style == "mumbling", places
+    yield 1.0
+    bgui.shot("mumbling")
     assert found and all(name.split(" ")[0].split(".")[0] != "Rest" for _, name, _, _ in found)
 
 
