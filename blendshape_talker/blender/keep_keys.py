@@ -224,9 +224,11 @@ def _write(target: bpy.types.Object, lines: list[Line], wanted: Wanted, rate: fl
     keys = target.data.shape_keys
     wanted = {block: rows for block, rows in wanted.items() if block in keys.key_blocks and rows}
     reach = max(round(seconds * rate), 1)
+    # no longer than the lines, but for keys outside: exports and the scene's range go by what strips there are
+    first, last = min(line.frames[0] for line in lines), max(line.frames[1] for line in lines)
     every = [frame for rows in wanted.values() for frame in rows]
-    first = min([line.frames[0] for line in lines] + every) - reach - 2
-    last = max([line.frames[1] for line in lines] + every) + reach + 2
+    first = min([first, *(frame - reach for frame in every if frame < first)])
+    last = max([last, *(frame + reach for frame in every if frame > last)])
     frames = np.arange(first, last + 1)
     blocks = _blocks(keys)
     playing = sorted(path for path in _paths_of(lines) if path in blocks)

@@ -128,6 +128,20 @@ def test_keys_follow_a_line_that_is_moved_by_its_start_frame(baked):
     assert played(baked, name, [20])[0] < 1.5
 
 
+def test_the_strip_is_no_longer_than_the_line(baked):
+    name = speech_shape(baked)
+    for frame in (2, 44):
+        set_key(baked, name, frame, 1.5)
+    bpy.ops.blendshape_talker.keep_keys(seconds=1.0)
+    strip = keep_keys.strip_of(baked.data.shape_keys)
+    assert (strip.frame_start, strip.frame_end) == (1, 45)
+    assert played(baked, name, [2, 44]) == pytest.approx([1.5, 1.5], abs=1e-5)
+    set_key(baked, name, 60, 0.7)
+    bpy.ops.blendshape_talker.keep_keys(seconds=0.2)
+    assert keep_keys.strip_of(baked.data.shape_keys).frame_end == 66
+    assert played(baked, name, [2, 60, 66]) == pytest.approx([1.5, 0.7, 0.0], abs=1e-5)
+
+
 def test_what_is_not_of_the_bake_stays_in_the_active_action(baked):
     wink = baked.shape_key_add(name="wink", from_mix=False)
     wink.value = 0.5
