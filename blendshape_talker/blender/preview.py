@@ -13,7 +13,7 @@ from mathutils import Matrix, Vector
 from ..errors import TalkerError
 from . import appearance
 from .joints import joints_of
-from .lines.sound import add_sound
+from .lines import sound
 from .mouth import mouths_of
 from .outputs import whole_outputs
 from .scene_io import UPRIGHT, place_on_canonical
@@ -90,7 +90,7 @@ def render_preview(
         scene.frame_start, scene.frame_end = first, last
         scene.render.fps, scene.render.fps_base = frame_rate
         if audio is not None:
-            add_sound(scene, audio, first if audio_frame is None else audio_frame)
+            sound.add_sound(scene, audio, first if audio_frame is None else audio_frame)
         _as_video(scene)
         scene.render.filepath = str(temporary)
         with _reported(scene, "rendering the preview", progress):
@@ -139,6 +139,7 @@ def _studio(
         _cycles(scene, resolution, samples)
         yield scene
     finally:
+        sound.clear(scene)
         bpy.data.scenes.remove(scene)
         armature = joints_of(target)
         shared = {target.data, *(item.data for item in mouths_of(target)), *([armature.data] if armature else [])}

@@ -111,6 +111,12 @@ def remove_strip(scene: bpy.types.Scene, strip) -> None:
         bpy.data.sounds.remove(sound)
 
 
+def clear(scene: bpy.types.Scene) -> None:
+    """Take all sound strips out of a scene that is about to go: it would leave their sounds behind."""
+    for strip in [strip for strip in _all(scene) if strip.type == "SOUND"]:
+        remove_strip(scene, strip)
+
+
 def _has_sound() -> bool:
     if not bpy.app.build_options.audaspace:  # bpy 4.2 as a module
         logger.info("this Blender has no sound; no sound strip")
