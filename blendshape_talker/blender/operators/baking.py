@@ -138,6 +138,10 @@ class BakeReplacing(bpy.types.Operator):
     bl_label = "Bake over hand-made animation"
     bl_options = {"INTERNAL"}
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return Bake.poll(context)
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(
             self, event, title="Bake over what was made by hand?",
