@@ -77,7 +77,7 @@ def load_recording(path: str | os.PathLike[str]) -> Recording:
     seconds = len(samples) / SAMPLE_RATE
     if seconds < SHORTEST_SECONDS:
         raise TalkerError(f"{path}: {seconds:.2f} s of sound; at least {SHORTEST_SECONDS} s are needed")
-    peak = float(np.abs(samples).max())
+    peak = float(np.maximum(samples.max(), -samples.min()))  # an hour has no room for copies
     if not np.isfinite(peak):
         raise TalkerError(f"{path}: holds samples that are not finite numbers; export the recording again")
     if peak > 1:

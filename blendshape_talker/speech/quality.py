@@ -18,6 +18,7 @@ _NOISY_RANGE_DB = 8.0
 _LOUD_DB = 15.0  # below the loudest: what is as loud as speech
 _WORDLESS_SECONDS = 1.0
 _FRAME = SAMPLE_RATE // 60
+_PIECE = 3600  # frames that are looked at in one go: an hour in double precision takes half a gigabyte
 _UNKNOWN_SIZE = 0x7FFFF000  # streams are written with a size from here up: nobody knew it
 
 
@@ -57,7 +58,8 @@ def cancels(mix_power: float, channel_powers: np.ndarray) -> bool:
 
 def is_silent(samples: np.ndarray) -> bool:
     """No sound at all (N,): what remains without a constant offset stays below -80 dBFS."""
-    return bool(np.abs(samples - samples.mean()).max() < _SILENT_PEAK)
+    mean = samples.mean()
+    return bool(max(samples.max() - mean, mean - samples.min()) < _SILENT_PEAK)
 
 
 def missing_bytes(path: str | os.PathLike[str]) -> bool:
@@ -125,6 +127,8 @@ def wordless_warning(samples: np.ndarray, gap: np.ndarray) -> str | None:
 
 def _levels(samples: np.ndarray, frames: int) -> np.ndarray:
     """(frames,) dB of each sixtieth of a second."""
-    power = samples[: frames * _FRAME].reshape(frames, _FRAME).astype(np.float64).var(axis=1)
+    framed = samples[: frames * _FRAME].reshape(frames, _FRAME)
+    pieces = (framed[first : first + _PIECE] for first in range(0, frames, _PIECE))
+    power = np.concatenate([piece.astype(np.float64).var(axis=1) for piece in pieces])
     level: np.ndarray = 10 * np.log10(power + 1e-12)
     return level

@@ -20,6 +20,7 @@ SEEN = "blendshape_talker_seen"  # on an Action of lips: the strips and controls
 VERSION = 2
 LAYERS = ("speech", "expression", "controls", "lips", "blinks")  # of a line, from below
 REST = "rest"
+_OF_A_CUE = ("start", "end", "intensity", "blend_in", "blend_out")  # numbers without which a cue is none
 MOTIONS = ("head", "gaze")  # of a line, on its head's armature (blender/motion.py)
 
 
@@ -144,7 +145,8 @@ def own_strips(keys: bpy.types.Key | None) -> Iterator[tuple[bpy.types.NlaTrack,
 
 def is_cue(mark: Mapping[str, Any] | None) -> bool:
     """True for the mark of an Action that is one emotion of a line, to be had several times and anywhere in it."""
-    return mark is not None and mark["layer"] == "expression" and isinstance(mark.get("cue"), dict)
+    told = mark.get("cue") if mark is not None and mark["layer"] == "expression" else None
+    return isinstance(told, dict) and all(isinstance(told.get(name), int | float) for name in _OF_A_CUE)
 
 
 def lines_of(keys: bpy.types.Key | None) -> list[Line]:
