@@ -79,7 +79,7 @@ def speak_cues():
     (FOLDER / "cues.csv").write_text("start,end,emotion,intensity\n0,2,happy,1\n2,4,angry,0.8\n3.5,6,surprised,1\n")
     yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
     yield from hands.choose_file(RECORDING)
-    yield from hands.unfold("open_cues", "intensity")
+    yield from hands.unfold("start_frame", "intensity")
     yield from hands.press("open_cues", lambda: hands.file_browser() is not None)
     yield from hands.choose_file(FOLDER / "cues.csv")
     yield from hands.until(lambda: settings().cues.endswith("cues.csv"), 20, "the choice of cues")
