@@ -9,7 +9,7 @@ from playing import tracks, values_at
 
 from blendshape_talker import checkpoint, pipeline
 from blendshape_talker.blender import animation, bake, emotions, scene_io
-from blendshape_talker.blender.lines import cues, derived, layers
+from blendshape_talker.blender.lines import cues, derived, layers, marks
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.cues import Cue
 from blendshape_talker.pipeline import Talker
@@ -247,3 +247,14 @@ def test_where_nothing_is_heard_the_strip_is_neutral(talker, baked, monkeypatch)
     ((_, strip),) = cues.cue_strips(line)
     assert strip.name.startswith("neutral") and take.about["cues"] == 0
     assert emotions.spoken(line) == "neutral"
+
+
+def test_a_cue_whose_mark_has_lost_its_numbers_is_none(scene, baked):
+    head, _ = baked((Cue(0.0, 3.6, "happy"),))
+    _, strip = strip_of(head, "happy")
+    mark = marks.read_action(strip.action)
+    for told in ({}, {**mark["cue"], "start": None}, {**mark["cue"], "intensity": "1"}, [1], None):
+        marks.write_mark(strip.action, {**mark, "cue": told})
+        (line,) = animation.lines(head)
+        assert cues.cue_strips(line) == [] and animation.line_at(head, 20).uid == line.uid
+        animation.set_expression_strength(head, 0.5)
