@@ -4,7 +4,7 @@ import bpy
 
 from . import joints, motion
 from .operators.presence import AddJoints, MoveAgain, TurnObject
-from .panels import BakePanel
+from .panels import BakePanel, explain
 from .presence import shown
 from .translations import translated
 
@@ -26,6 +26,8 @@ class PresencePanel(bpy.types.Panel):
             turns = head is not None and bool(head.get(motion.TURNS))
             column.operator(TurnObject.bl_idname, icon="CHECKBOX_HLT" if turns else "CHECKBOX_DEHLT", depress=turns)
         holder = motion.holder_of(head)
+        if holder is not None and line is None:
+            explain(self.layout, context, "they move with the next bake")
         if holder is None or line is None:
             return
         column = self.layout.column(align=True)

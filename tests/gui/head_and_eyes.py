@@ -78,7 +78,17 @@ def joints_and_bake():
     bgui.shot("moving")
 
 
+def scroll_down():
+    """To the end of the sidebar, which is longer than the view once the NLA editor lies below it."""
+    region = bgui.region("UI")
+    bgui.xdo("mousemove", *bgui.screen_xy(region.x + 0.4 * region.width, region.y + 0.5 * region.height))
+    yield 0.5
+    bgui.xdo("click", "--repeat", 30, "--delay", 60, 5)
+    yield 3.0
+
+
 def another_off_and_stronger():
+    yield from scroll_down()
     before = strips("Head")[0].action.name, turned()
     yield from hands.press("move_again(", lambda: abs(turned() - before[1]) > 1e-3)
     bgui.shot("again")
@@ -98,6 +108,7 @@ def sound_moved_and_brought_back():
     start = spoken().frame_start
     bgui.area().tag_redraw()
     yield 3.0
+    yield from scroll_down()
     bgui.shot("apart")
     yield from hands.press("bring_in_step", lambda: spoken().frame_start == start + 25)
     yield 2.0
