@@ -151,7 +151,9 @@ def _hear(arguments: argparse.Namespace, progress: Progress) -> None:
 def _add_style(commands: "Subparsers") -> None:
     parser = commands.add_parser("style", help="a person's way of speaking from sound and motion, for --style")
     parser.add_argument("audio", metavar="AUDIO", help="the recording, 5 s and longer")
-    motion_help = "the motion that goes with it: an .npz of animate, or an .npy of vertices (T, 15069) at 60 a second"
+    motion_help = (
+        "its motion: a .csv of Live Link Face, an .npz of animate, or an .npy of vertices (T, 15069), 60 a second"
+    )
     parser.add_argument("--motion", required=True, metavar="F", help=motion_help)
     parser.add_argument("--out", required=True, metavar="F.style", help="file to write")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")

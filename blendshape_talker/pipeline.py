@@ -376,7 +376,8 @@ class Talker:
 
         motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`.
         """
-        seen = read_motion(motion, self.fusion_model.names, self.fusion_model.blendshapes)
+        facs = dict(zip(self.library.directions, self.library.basis, strict=True))
+        seen = read_motion(motion, self.fusion_model.names, self.fusion_model.blendshapes, facs)
         recording = load_recording(audio)
         seconds = len(seen) / MODEL_FPS
         if abs(seconds - recording.seconds) > _APART_SECONDS:

@@ -1,8 +1,9 @@
 """How somebody's mouth moved, read from files of motion: what a style of one's own is fitted to. numpy only."""
 
+import csv
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,33 @@ from ..face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
 from .lip_sync import FPS
 from .style import mouth_measures
 
-_KINDS = "an .npz of `animate`, or an .npy of vertices (T, 15069) or (T, 5023, 3) at 60 a second"
+_KINDS = "an .npz of `animate`, a .csv of Live Link Face, or an .npy of vertices (T, 15069) at 60 a second"
+_MOST_BYTES = 200_000_000
 _MM = 1000.0
 
 
-def read_motion(path: str | os.PathLike[str], names: Sequence[str], blendshapes: np.ndarray) -> np.ndarray:
+def read_motion(
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    blendshapes: np.ndarray,
+    facs: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
     """(T, 2) mm of lip gap and mouth width from rest, 60 a second.
 
     An ``.npz`` as ``animate`` writes it (``fps`` and ``displacements``, or weights of blendshapes ``names`` (K,), whose
-    vertices are ``blendshapes`` (K, 5023, 3)), or an ``.npy`` of vertices of one take in metres, as VOCASET and
+    vertices are ``blendshapes`` (K, 5023, 3)), a ``.csv`` of Live Link Face, whose curves weigh the shapes ``facs``, by
+    ARKit's names with _L and _R, (5023, 3) each, or an ``.npy`` of vertices of one take in metres, as VOCASET and
     FaceFormer have them. :class:`TalkerError` for anything else.
     """
     path = Path(path)
     try:
         if path.suffix.lower() == ".npy":
             return _of_vertices(path, np.load(path, allow_pickle=False, mmap_mode="r"))
+        if path.suffix.lower() == ".csv":
+            return _of_arkit(path, facs or {})
         with np.load(path, allow_pickle=False) as file:
             return _of_weights(file, names, blendshapes)
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, LookupError, AttributeError, csv.Error, zipfile.BadZipFile) as error:
         raise TalkerError(f"{path}: no motion that can be read ({error}); name {_KINDS}") from None
 
 
@@ -49,6 +59,40 @@ def _of_weights(file: Any, names: Sequence[str], blendshapes: np.ndarray) -> np.
             raise ValueError("weights of other blendshapes; animate it again, or with --displacements")
         measured = made @ mouth_measures(blendshapes)
     return _at_sixty(_finite(measured), fps)
+
+
+def _of_arkit(path: Path, facs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Live Link Face: a header, then a frame a line: time code, number of curves, a curve a column, 60 a second.
+
+    mouthClose shuts a dropped jaw's lips: it takes back as much of jawOpen's gap.
+    """
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError("larger than an hour's curves")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header, *rows = [row for row in csv.reader(stream) if any(row)]
+    columns = {_arkit_name(name): column for column, name in enumerate(header)}
+    if "jawOpen" not in columns or "jawOpen" not in facs or not rows:
+        raise ValueError("no curve JawOpen in it")
+    measured = np.zeros((len(rows), 2))
+    for name, shape in facs.items():
+        if name in columns:
+            weights = np.array([float(row[columns[name]] or 0) for row in rows])
+            measured += np.outer(weights, mouth_measures(shape[None])[0])
+    if "mouthClose" in columns:
+        shut = np.array([float(row[columns["mouthClose"]] or 0) for row in rows])
+        measured[:, 0] -= shut * mouth_measures(facs["jawOpen"][None])[0, 0]
+    return _finite(np.stack([np.maximum(measured[:, 0], 0.0), measured[:, 1]], axis=1))
+
+
+def _arkit_name(column: str) -> str:
+    """``MouthSmileLeft`` is mouthSmile_L; ``MouthLeft`` and ``JawLeft`` move the whole mouth and jaw."""
+    name = column.strip()[:1].lower() + column.strip()[1:]
+    if name in ("mouthLeft", "mouthRight", "jawLeft", "jawRight"):
+        return name
+    for side in ("Left", "Right"):
+        if name.endswith(side):
+            return f"{name.removesuffix(side)}_{side[0]}"
+    return name
 
 
 def _of_vertices(path: Path, vertices: np.ndarray) -> np.ndarray:

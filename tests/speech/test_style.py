@@ -5,6 +5,7 @@ import pytest
 
 from blendshape_talker import checkpoint
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.speech import style
 from blendshape_talker.speech.network import load_weights
 from blendshape_talker.speech.style_motion import read_motion
@@ -77,8 +78,25 @@ def test_motion_is_read_from_weights_and_from_vertices(tmp_path):
         read_motion(tmp_path / "take.npz", ["another"], BASIS)
 
 
+def test_curves_of_live_link_face_are_read(tmp_path):
+    library = ExpressionLibrary.load()
+    facs = dict(zip(library.directions, library.basis, strict=True))
+    path = tmp_path / "take.csv"
+    lines = ["Timecode,BlendshapeCount,JawOpen,MouthClose,MouthSmileLeft,MouthSmileRight,MouthLeft"]
+    lines += [f"00:00:00:{n:02d}.000,61,{0.5 * (n > 3)},{0.5 * (n > 6)},{0.2},{0.2},0" for n in range(10)]
+    path.write_text("\n".join(lines) + "\n")
+    gap, width = read_motion(path, [], BASIS, facs).T
+    open_jaw, smile = (style.mouth_measures(facs[name][None])[0] for name in ("jawOpen", "mouthSmile_L"))
+    assert gap[5] - gap[0] == pytest.approx(0.5 * open_jaw[0], rel=0.05) and gap[5] > 4
+    assert gap[8] == pytest.approx(gap[0], abs=0.2)
+    assert width[0] == pytest.approx(2 * 0.2 * smile[1], rel=0.1) and width[0] > 0.5
+    path.write_text("Timecode,BlendshapeCount,EyeBlinkLeft\n0,61,0.5\n")
+    with pytest.raises(TalkerError, match="no curve JawOpen"):
+        read_motion(path, [], BASIS, facs)
+
+
 @pytest.mark.parametrize("content", [b"", b"no motion", np.zeros((5, 7)).tobytes()])
-@pytest.mark.parametrize("name", ["take.npz", "take.npy"])
+@pytest.mark.parametrize("name", ["take.npz", "take.npy", "take.csv"])
 def test_what_is_no_motion_is_one_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TalkerError, match="no motion that can be read") as error:
