@@ -19,7 +19,7 @@ from .bezier import BezierKeys, SlopeFit, fewest_keys, lengths_up_to, segment_er
 _SHARES = (0.5, 0.4)  # of the bound for each curve by itself; what is best depends on how many move together
 _SALIENT_PRICE = 0.8  # of a key in a frame that tells, against 1 elsewhere
 _PROMINENT = 4.0  # bounds by which a movement must turn to tell
-_CHUNK = 1500  # frames that are fitted at a time
+_CHUNK = 500  # frames that are fitted at a time
 _WATCHED = 12  # vertices of each shape
 _BLOCK = 128  # frames whose vertices are laid out at a time
 
