@@ -169,7 +169,7 @@ class TalkerPreferences(bpy.types.AddonPreferences):
             text = line or "Not checked yet, so not used"
             column.label(text=text, icon="CHECKMARK" if good else "ERROR", translate=False)
         if state.testing:
-            column.label(text=f"{state.testing.capitalize()}…", icon="TIME", translate=False)
+            column.label(text=f"{state.testing[0].upper()}{state.testing[1:]}…", icon="TIME", translate=False)
         column.label(text=versions())
 
 
