@@ -9,7 +9,15 @@ from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
-from .operators.emotions import AddEmotion, RefreshFace, ResetControls, SwapEmotion, chosen_strips, strips_problem
+from .operators.emotions import (
+    AddEmotion,
+    RefreshFace,
+    ResetControls,
+    ShowStrips,
+    SwapEmotion,
+    chosen_strips,
+    strips_problem,
+)
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
@@ -172,6 +180,7 @@ class EmotionStripsPanel(_TalkerPanel, bpy.types.Panel):
         row.operator(AddEmotion.bl_idname, icon="ADD")
         row.operator(SwapEmotion.bl_idname, icon="UV_SYNC_SELECT")
         row.operator(RefreshFace.bl_idname, text="", icon="FILE_REFRESH")
+        row.operator(ShowStrips.bl_idname, text="", icon="NLA")
         chosen = chosen_strips(settings)
         if chosen:
             names = ", ".join(strip.name for _, strip in chosen[:3]) + (" …" if len(chosen) > 3 else "")

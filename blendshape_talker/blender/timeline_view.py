@@ -8,13 +8,18 @@ import bpy
 _SHARE, _LEAST_PIXELS = 0.24, 420  # of the 3D view's height for the editor, and how high the view must be for it
 
 
+def is_open(window: bpy.types.Window) -> bool:
+    """True when the window shows an NLA editor."""
+    return any(area.type == "NLA_EDITOR" for area in window.screen.areas)
+
+
 def open_beside(window: bpy.types.Window) -> bool:
     """Show an NLA editor under the largest 3D view; False where one is open, or the view is too low to share.
 
     Its channels unfold and all strips come into view a moment later, when the editor has its size.
     """
     screen = window.screen
-    if any(area.type == "NLA_EDITOR" for area in screen.areas) or screen.show_fullscreen:
+    if is_open(window) or screen.show_fullscreen:
         return False
     views = [area for area in screen.areas if area.type == "VIEW_3D"]
     view = max(views, key=lambda area: area.width * area.height, default=None)

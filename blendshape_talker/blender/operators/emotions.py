@@ -7,7 +7,7 @@ import bpy
 from ...errors import TalkerError
 from ...expression.cues import INTENSITY_RANGE, Cue, arrange
 from ...expression.library import ExpressionLibrary
-from .. import animation, bake, controls, emotions, motion
+from .. import animation, bake, controls, emotions, motion, timeline_view
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
@@ -165,6 +165,28 @@ class RefreshFace(_OnStrips, bpy.types.Operator):
         return outcome
 
 
+class ShowStrips(bpy.types.Operator):
+    """Show the strips under the head, in an NLA editor"""
+
+    bl_idname = "blendshape_talker.show_strips"
+    bl_label = "Show Strips"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.window is not None and timeline_view.is_open(context.window):
+            cls.poll_message_set("an NLA editor is open already")
+            return False
+        return context.window is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        outcome: set[str] = set()
+        with reported(self, outcome):
+            if not timeline_view.open_beside(context.window):
+                raise TalkerError("the 3D view is too low to share; open an NLA editor in another area")
+        return outcome
+
+
 class ResetControls(bpy.types.Operator):
     """Put all these sliders back to what was baked, and remove their keys"""
 
@@ -194,4 +216,4 @@ def _select(target: bpy.types.Object, chosen: bpy.types.NlaStrip) -> None:
             strip.select = strip == chosen
 
 
-CLASSES = (AddEmotion, SwapEmotion, RefreshFace, ResetControls)
+CLASSES = (AddEmotion, SwapEmotion, RefreshFace, ShowStrips, ResetControls)
