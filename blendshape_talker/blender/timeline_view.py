@@ -5,7 +5,9 @@ from contextlib import contextmanager, suppress
 
 import bpy
 
-_SHARE, _LEAST_PIXELS = 0.24, 420  # of the 3D view's height for the editor, and how high the view must be for it
+_SHARE = 0.24  # of the 3D view's height for the editor
+LEAST, ROOMY = 420, 850  # pixels that the view must be high for it; with which the whole panel stays in sight
+_ROWS_ABOVE = 78  # pixels of head, shape keys and Action, which lie above the tracks
 
 
 def is_open(window: bpy.types.Window) -> bool:
@@ -13,8 +15,8 @@ def is_open(window: bpy.types.Window) -> bool:
     return any(area.type == "NLA_EDITOR" for area in window.screen.areas)
 
 
-def open_beside(window: bpy.types.Window) -> bool:
-    """Show an NLA editor under the largest 3D view; False where one is open, or the view is too low to share.
+def open_beside(window: bpy.types.Window, least: int = LEAST) -> bool:
+    """Show an NLA editor under the largest 3D view; False where one is open, or the view is lower than ``least``.
 
     Its channels unfold and all strips come into view a moment later, when the editor has its size.
     """
@@ -23,7 +25,7 @@ def open_beside(window: bpy.types.Window) -> bool:
         return False
     views = [area for area in screen.areas if area.type == "VIEW_3D"]
     view = max(views, key=lambda area: area.width * area.height, default=None)
-    if view is None or view.height < _LEAST_PIXELS * bpy.context.preferences.system.ui_scale:
+    if view is None or view.height < least * bpy.context.preferences.system.ui_scale:
         return False
     before = set(screen.areas)
     with bpy.context.temp_override(window=window, screen=screen, area=view):
@@ -46,6 +48,7 @@ def _show_all(window: bpy.types.Window) -> None:
                 bpy.ops.anim.channels_expand(all=True)
             with suppress(RuntimeError), _in(window, area, "WINDOW"):
                 bpy.ops.nla.view_all()
+                bpy.ops.view2d.pan(deltax=0, deltay=-int(_ROWS_ABOVE * bpy.context.preferences.system.ui_scale))
             area.tag_redraw()
 
 
