@@ -39,6 +39,9 @@ class PresencePanel(bpy.types.Panel):
                 slider = row.row(align=True)
                 slider.active = not strips[0].mute
                 slider.prop(context.scene.blendshape_talker_presence, layer, slider=True)
+                row.prop(strips[0], "use_animated_influence", text="", icon="ANIM")
+                if strips[0].use_animated_influence:
+                    column.prop(strips[0], "influence", text="Keyed", slider=True)
         seed = motion.seed_of(head, line)
         text = translated("Another Motion" if seed is None else "Another Motion (Take {})").format(seed)
         self.layout.operator(MoveAgain.bl_idname, text=text, icon="FILE_REFRESH", translate=False)

@@ -25,6 +25,7 @@ GERMAN = {
     "Lips Closer": "Lippen näher", "Lids Lower": "Lider tiefer", "Reset": "Zurücksetzen",
     "Add Joints": "Gelenke hinzufügen", "Turn as Object": "Als Objekt drehen", "Head Motion": "Kopfbewegung",
     "Gaze": "Blick", "Another Motion": "Andere Bewegung", "Another Motion (Take {})": "Andere Bewegung (Fassung {})",
+    "Keyed": "Mit Keys",
     "Out of Step": "Nicht im Takt", "Bring in Step": "In Takt bringen",
     "Neutral": "Neutral", "Happy": "Fröhlich", "Sad": "Traurig", "Angry": "Wütend", "Afraid": "Ängstlich",
     "Disgusted": "Angeekelt", "Surprised": "Überrascht", "Contemptuous": "Verächtlich",

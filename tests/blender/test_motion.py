@@ -103,6 +103,20 @@ def test_strength_mute_and_hands_keys_outlive_the_next_bake(head, make_take):
     assert moved.use_fake_user and "blendshape_talker" not in moved  # a person's from now on
 
 
+def test_keys_on_a_strip_s_influence_fade_it_and_outlive_the_next_bake(head, make_take):
+    armature, line = joints.add_joints(bpy.context, head), speak(head, make_take)
+    motion.write(head, line, turns())
+    strip = next(strip for name, strip in strips(armature) if name == "Head")
+    strip.use_animated_influence = True
+    for frame, influence in ((1, 1.0), (8, 1.0), (12, 0.25), (24, 0.25)):
+        strip.influence = influence
+        strip.keyframe_insert("influence", frame=frame)
+    for moves in (turns(), turns(size=0.2)):
+        motion.write(head, speak(head, make_take), moves)
+        assert pose(armature, 5)[1, 0] == pytest.approx(0.6 * moves.head[4, 0], abs=1e-5)
+        assert pose(armature, 16)[1, 0] == pytest.approx(0.25 * 0.6 * moves.head[15, 0], abs=1e-5)
+
+
 def test_copies_made_together_have_their_own_strength_and_line(head, make_take):
     armature, line = joints.add_joints(bpy.context, head), speak(head, make_take)
     motion.write(head, line, turns())
