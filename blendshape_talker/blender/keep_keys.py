@@ -26,6 +26,7 @@ KEPT = "blendshape_talker_kept"  # on the Action of the strip: JSON of what hand
 TRACK = "My Keys"
 SECONDS = (0.05, 3.0)  # in which a curve may come back from a key
 _VERSION = 1
+_FAR = 1000  # frames
 
 Wanted = dict[str, dict[int, float]]  # shape key -> frame of the scene -> value
 
@@ -79,6 +80,8 @@ def keep(target: bpy.types.Object, rate: float, seconds: float = 0.3) -> Kept:
             "no keys were set by hand; in a frame put a shape key's value where you want it, press I over it, try again"
         )
     for block, frame, value in edits:
+        if not _near(frame, lines):
+            raise TalkerError(f"the key of {block} at frame {frame} lies far from every line; move or delete it")
         wanted.setdefault(block, {})[frame] = value
     for line in lines:
         for action in line.actions():
@@ -130,12 +133,16 @@ def _kept_before(strip: bpy.types.NlaStrip | None, lines: list[Line]) -> Wanted:
     wanted: Wanted = {}
     for block, pairs in told["keys"].items() if isinstance(told.get("keys"), dict) else ():
         try:
-            wanted[block] = {
-                int(frame) + (later or _moved(int(frame), spans, lines)): float(value) for frame, value in pairs
-            }
-        except (TypeError, ValueError):
+            moved = {int(frame) + (later or _moved(int(frame), spans, lines)): float(value) for frame, value in pairs}
+        except (TypeError, ValueError, OverflowError):
             continue
+        wanted[block] = {frame: value for frame, value in moved.items() if _near(frame, lines)}
     return wanted
+
+
+def _near(frame: int, lines: list[Line]) -> bool:
+    """True for a frame that is not so far from all lines that the strip would fill the memory."""
+    return any(line.frames[0] - _FAR <= frame <= line.frames[1] + _FAR for line in lines)
 
 
 def _moved(frame: int, spans: dict, lines: list[Line]) -> int:

@@ -180,6 +180,10 @@ def test_what_cannot_be_is_said(baked, make_head):
     baked.data.shape_keys.animation_data.action_blend_type = "SUBTRACT"
     with pytest.raises(TalkerError, match="Subtract"):
         keep_keys.keep(baked, 30.0)
+    baked.data.shape_keys.animation_data.action_blend_type = "REPLACE"
+    set_key(baked, speech_shape(baked), 90000, 1.0)
+    with pytest.raises(TalkerError, match="far from every line"):
+        keep_keys.keep(baked, 30.0)
     assert keep_keys.strip_of(baked.data.shape_keys) is None
 
 
@@ -192,6 +196,7 @@ def test_what_cannot_be_is_said(baked, make_head):
         '{"version": 1, "keys": {"x": [[1, 2]]}, "lines": 3}',
         '{"version": 1, "keys": {"x": [[1]]}}',
         '{"version": 1, "keys": 3}',
+        '{"version": 1, "keys": {"S pucker": [[1e9, 2], [3e300, 1]]}}',
     ],
 )
 def test_a_broken_mark_is_no_mark(baked, told):
