@@ -20,7 +20,7 @@ from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked, CueTake, rows_of
-from .pace import FIRST_CALL, LOADING, PIECE, Pace, by_the_clock, recording_seconds, rising
+from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     loading, heard = _pace.shares(seconds)
     units = LOADING if not loaded else 0.0
     began = time.perf_counter()
-    with by_the_clock(progress, 0.0, loading, units * _pace.unit_seconds, "loading the networks"):
+    with by_the_clock(progress, 0.0, loading, units * _pace.unit_seconds, "loading the networks", Loading().share):
         talker = _talker(performance.device)
     _pace.learn(units, time.perf_counter() - began)
     units, began = min(seconds, PIECE) + (0.0 if loaded else FIRST_CALL), time.perf_counter()

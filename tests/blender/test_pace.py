@@ -39,3 +39,12 @@ def test_a_recording_s_length_is_what_its_header_says(recording, tmp_path):
     assert pace.recording_seconds(str(recording)) == pytest.approx(1.5)
     (tmp_path / "notes.wav").write_text("no sound")
     assert pace.recording_seconds(str(tmp_path / "notes.wav")) == 10.0
+
+
+def test_loading_goes_by_the_modules_and_then_by_the_time_they_took():
+    second, seen = [0], []
+    loading = pace.Loading(lambda: float(second[0]), lambda: 100 + 80 * min(second[0], 10))
+    for second[0] in range(1, 31):
+        seen.append(loading.share())
+    assert seen == sorted(seen) and 0.05 < seen[0] < 0.1 and 0.5 < seen[9] < 0.65
+    assert 0.8 < seen[19] < seen[29] < 1.0
