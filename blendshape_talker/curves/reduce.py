@@ -20,6 +20,7 @@ _SHARES = (0.5, 0.4)  # of the bound for each curve by itself; what is best depe
 _SALIENT_PRICE = 0.8  # of a key in a frame that tells, against 1 elsewhere
 _PROMINENT = 4.0  # bounds by which a movement must turn to tell
 _CHUNK = 500  # frames that are fitted at a time
+_GUARDED = 1.08  # of the gap below which lips are closed
 _WATCHED = 12  # vertices of each shape
 _BLOCK = 128  # frames whose vertices are laid out at a time
 
@@ -105,9 +106,10 @@ def reduce(
     if count < 2:
         return [BezierKeys(np.zeros(count, int), column, 0 * column, 0 * column) for column in curves.values.T]
     salient = salient_rows(curves, bound)
-    closed = closed_rows(curves.lip_gap)
     opening = float(np.percentile(curves.lip_gap, 95))
     shut = CLOSED * (opening - 2.0 * bound)  # what counts as closed after, where every opening may be smaller
+    # a little more than closed: whoever looks at fewer frames or more has another percentile
+    closed = closed_rows(curves.lip_gap) | (curves.lip_gap < _GUARDED * CLOSED * opening)
     parts: list[list[BezierKeys]] = []
     borders = [*range(0, max(count - 1, 1), _CHUNK), count - 1]
     if len(borders) > 2 and borders[-1] - borders[-2] < _CHUNK // 4:

@@ -83,7 +83,7 @@ def test_a_real_bake_has_an_eighth_of_its_keys_and_all_its_contacts(scene, tmp_p
     few, rest = seen(head, frames), animation.rest_vertices(head)
     assert reduction.before >= 8 * reduction.after
     assert 1e3 * np.linalg.norm(few - every, axis=2).max() <= 0.25
-    gap = lambda seen: 1e3 * ((seen - rest)[:, UPPER_LIP, 2] - (seen - rest)[:, LOWER_LIP, 2])  # noqa: E731
+    gap = lambda seen: 1e3 * ((seen - rest)[:, UPPER_LIP, 1] - (seen - rest)[:, LOWER_LIP, 1])  # noqa: E731
     closed = closed_rows(gap(every))
     assert closed.sum() > 30 and closed_rows(gap(few))[closed].all()
 
