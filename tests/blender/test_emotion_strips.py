@@ -95,6 +95,18 @@ def test_swap_changes_the_selected_strip_and_keeps_its_place(head, heard):
     assert strip.action.name == "angry | demo_speech | Demo head"
 
 
+def test_what_a_button_leaves_out_is_as_the_panel_says(head):
+    settings = bpy.context.scene.blendshape_talker
+    settings.strip_emotion, settings.strip_intensity, settings.strip_seconds = "proud", 0.6, 1.0
+    bpy.context.scene.frame_set(35)
+    bpy.ops.blendshape_talker.add_emotion()
+    strip = strips(head)["proud 0.6"]
+    assert strip.frame_end - strip.frame_start == pytest.approx(24, abs=0.05)
+    settings.strip_emotion, settings.strip_intensity = "sad", 1.0
+    bpy.ops.blendshape_talker.swap_emotion()
+    assert list(strips(head)) == ["neutral", "sad"]
+
+
 def test_swap_without_a_selection_takes_the_strip_at_the_playhead(head):
     bpy.context.scene.frame_set(60)
     for strip in strips(head).values():

@@ -55,12 +55,11 @@ class _OnStrips:
     def _problem(cls, settings: TalkerSettings) -> str | None:
         return None
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        settings = context.scene.blendshape_talker
+    def _fill(self, context: bpy.types.Context) -> None:
+        """What the caller leaves out is as the panel says: a button names nothing, a script what it likes."""
         for name in ("emotion", "intensity", "seconds"):
-            if name in self.bl_rna.properties and not self.properties.is_property_set(name):
-                setattr(self, name, getattr(settings, f"strip_{name}"))
-        return self.execute(context)
+            if hasattr(self, name) and not self.properties.is_property_set(name):
+                setattr(self, name, getattr(context.scene.blendshape_talker, f"strip_{name}"))
 
     def _take(self, context: bpy.types.Context, line: Line, cue: Cue) -> cues.CueTake:
         seed = line.record.get("seed")
@@ -93,6 +92,7 @@ class AddEmotion(_OnStrips, bpy.types.Operator):
         return None if playing_line(settings) else "the head does not speak here; move the playhead into a line"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        self._fill(context)
         outcome: set[str] = set()
         with reported(self, outcome):
             settings = context.scene.blendshape_talker
@@ -129,6 +129,7 @@ class SwapEmotion(_OnStrips, bpy.types.Operator):
         return None if chosen_strips(settings) else "no emotion strip is selected in the NLA editor or at the playhead"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        self._fill(context)
         outcome: set[str] = set()
         with reported(self, outcome):
             target = context.scene.blendshape_talker.target
