@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import devices, pipeline
+from .animation import Animation
 from .console import STOP_STATUS, STOPPED, Progress, Terminated, stoppable
 from .errors import Cancelled, TalkerError
 from .expression import cues
 from .files import check_input, check_outputs, remove_unfinished
+from .settings import MODEL_FPS, check_settings, exact_rate
 from .speech import style
 
 if TYPE_CHECKING:
@@ -69,14 +71,14 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
 
 def _rate(text: str) -> float:
     """Frames a second; 23.976 is 24000 / 1001."""
-    return pipeline.exact_rate(float(text))
+    return exact_rate(float(text))
 
 
 def _add_animate(commands: "Subparsers") -> None:
     parser = commands.add_parser("animate", help="recording to blendshape weights, without Blender")
     _add_performance(parser)
     parser.add_argument("--out", required=True, metavar="F.npz", help="file to write")
-    parser.add_argument("--fps", type=_rate, default=pipeline.MODEL_FPS, metavar="R", help="frames a second (60)")
+    parser.add_argument("--fps", type=_rate, default=MODEL_FPS, metavar="R", help="frames a second (60)")
     parser.add_argument("--displacements", action="store_true", help="also write every vertex of every frame")
     parser.set_defaults(run=_animate)
 
@@ -98,11 +100,11 @@ def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
     style.named(arguments.style)
     names = pipeline.emotions()
     listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
-    pipeline.check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed, arguments.heard)
+    check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed, arguments.heard)
     return listed
 
 
-def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress) -> pipeline.Animation:
+def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress) -> Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
     animation = talker.animate(

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from . import devices
+from .animation import Animation
 from .checkpoint import ASSETS
 from .errors import Cancelled
-from .pipeline import Animation, Talker
+from .pipeline import Talker
 from .speech.audio import SAMPLE_RATE, load_recording
 
 SECONDS = 10.0

@@ -7,26 +7,24 @@ of this module imports torch: Blender reads the list of emotions from it when it
 
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from .animation import Animation, lip_gap_per_weight
 from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
 from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
-from .expression.cues import INTENSITY_RANGE, Cue, arrange, blink_interval, by_start, check_cues, fade, scaled
+from .expression.cues import Cue, arrange, blink_interval, by_start, fade, scaled
 from .expression.heard import NEUTRAL, heard_cues
 from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
 from .expression.presence import presence
-from .face.flame import LOWER_LIP, UPPER_LIP
-from .files import whole_file
+from .settings import AUTO, MODEL_FPS, check_settings, voice_share
 from .speech.audio import Recording, load_recording
 from .speech.emotion import Heard, VoiceEmotion
 from .speech.frames import keep_contacts, resample, take_gain
@@ -45,9 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL_FPS = 60.0
 _APART_SECONDS = 0.5  # that sound and motion of one take may differ in length
-AUTO = "auto"  # in place of an emotion: what the voice sounds like
 
 Result = TypeVar("Result")
 ProgressCallback = Callable[[float, str], None]
@@ -57,118 +53,6 @@ CancelCallback = Callable[[], bool]
 def emotions() -> tuple[str, ...]:
     """Names of the bundled emotions, ``neutral`` first."""
     return ExpressionLibrary.load().names
-
-
-@dataclass(frozen=True)
-class Animation:
-    """Weights per frame for two sets of blendshapes: ``displacement[t] = weights[t] @ blendshapes``.
-
-    fps: frames a second; times (T,): seconds from the start of the recording; speech_weights (T, K_A);
-    expression_weights (T, K_E): all that is not speech; names: K_A + K_E names, speech first; blendshapes
-    (K_A + K_E, 5023, 3): metres from neutral, FLAME's vertex order and axes.
-
-    Contained in expression_weights and known apart as well: blink_weights (T, K_E), the layer of
-    :func:`expression.lids.blink_layer` for blink_closure (T,), 0 … 1, and aperture_weights (T, K_E), what
-    :func:`expression.aperture.lip_layer` takes back from the cues for speech. Left out, they are zero.
-
-    head_rotation (T, 3), eye_rotation (T, 2): radians by which the head turns from rest and the eyes turn in it, as
-    :mod:`expression.head_motion` and :mod:`expression.gaze` define them; no part of the weights.
-
-    cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`Talker.cue_weights` gives each one's weights.
-    warnings: what is doubtful about the recording, a plain sentence each. closures_heard: how often speech closes the
-    lips; closures_lost: seconds of those that these frames do not show. recalled: the recording had been heard before.
-    """
-
-    fps: float
-    times: np.ndarray
-    speech_weights: np.ndarray
-    expression_weights: np.ndarray
-    names: tuple[str, ...]
-    blendshapes: np.ndarray
-    blink_closure: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    blink_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    aperture_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    head_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
-    eye_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    cues: tuple[Cue, ...] = ()
-    warnings: tuple[str, ...] = ()
-    closures_heard: int = 0
-    closures_lost: tuple[float, ...] = ()
-    recalled: bool = False
-
-    def __post_init__(self) -> None:
-        if not len(self.blink_closure):
-            object.__setattr__(self, "blink_closure", np.zeros(len(self.times), np.float32))
-        for layer in ("blink_weights", "aperture_weights"):
-            if not len(getattr(self, layer)):
-                object.__setattr__(self, layer, np.zeros_like(self.expression_weights))
-        for turned, axes in (("head_rotation", 3), ("eye_rotation", 2)):
-            if not len(getattr(self, turned)):
-                object.__setattr__(self, turned, np.zeros((len(self.times), axes), np.float32))
-
-    @property
-    def emotion_weights(self) -> np.ndarray:
-        """(T, K_E) what the emotion does, the blinks taken out: expression_weights - blink_weights."""
-        emotion: np.ndarray = self.expression_weights - self.blink_weights
-        return emotion
-
-    @property
-    def cue_weights(self) -> np.ndarray:
-        """(T, K_E) the faded sum of the cues alone: emotion_weights - aperture_weights."""
-        alone: np.ndarray = self.emotion_weights - self.aperture_weights
-        return alone
-
-    @property
-    def frame_count(self) -> int:
-        return len(self.times)
-
-    @property
-    def speech_count(self) -> int:
-        """K_A: how many of the blendshapes belong to speech."""
-        return self.speech_weights.shape[1]
-
-    @property
-    def weights(self) -> np.ndarray:
-        """Both sets side by side, (T, K_A + K_E)."""
-        return np.concatenate([self.speech_weights, self.expression_weights], axis=1)
-
-    def displacements(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Vertex displacements from neutral of frames ``start:stop``: (frames, 5023, 3) float32, metres."""
-        weights = self.weights[start:stop].astype(np.float32)
-        flat = weights @ self.blendshapes.reshape(len(self.blendshapes), -1).astype(np.float32)
-        return flat.reshape(len(weights), -1, 3)
-
-    def save(self, path: str | os.PathLike[str], displacements: bool = False) -> Path:
-        """Write the ``.npz`` of the command line; complete or not at all. Readable with ``allow_pickle=False``.
-
-        Keys: ``fps``, ``times``, ``speech_weights``, ``expression_weights``, ``head_rotation``, ``eye_rotation``,
-        ``names`` and, on request, ``displacements`` (T, 5023, 3), which are written block by block: an hour of them
-        does not fit in memory.
-        """
-        arrays = {
-            "fps": np.float64(self.fps),
-            "times": self.times,
-            "speech_weights": self.speech_weights,
-            "expression_weights": self.expression_weights,
-            "head_rotation": self.head_rotation,
-            "eye_rotation": self.eye_rotation,
-            "names": np.array(self.names, dtype=np.str_),
-        }
-        with whole_file(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w") as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)  # type: ignore[no-untyped-call]
-            if displacements:
-                self._write_displacements(archive)
-        return Path(path)
-
-    def _write_displacements(self, archive: zipfile.ZipFile, block: int = 600) -> None:
-        shape = (self.frame_count, *self.blendshapes.shape[1:])
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        with archive.open("displacements.npy", "w", force_zip64=True) as member:
-            np.lib.format.write_array_header_2_0(member, header)  # type: ignore[no-untyped-call]
-            for start in range(0, self.frame_count, block):
-                member.write(self.displacements(start, start + block).astype("<f4").tobytes())
 
 
 @dataclass(frozen=True)
@@ -494,47 +378,3 @@ class Talker:
 
 def _fallback_line(device: str, error: Exception) -> str:
     return f"{device} failed ({reason_of(error)}), so the CPU took over, with the same result, until the next start"
-
-
-def check_settings(
-    emotion: str,
-    intensity: float,
-    fps: float,
-    names: tuple[str, ...],
-    cues: Sequence[Cue] | None = None,
-    heard: float | None = None,
-) -> None:
-    """Raise a :class:`TalkerError` for settings outside their range."""
-    if cues is not None:
-        if emotion != "neutral" or intensity != 1.0:
-            raise TalkerError("an emotion and cues were given; put the emotion among the cues")
-        check_cues(cues, names)
-    if emotion not in (*names, AUTO):
-        raise TalkerError(f"no emotion {emotion!r}; choose one of {', '.join((*names, AUTO))}")
-    if heard is not None and not 0.0 <= heard <= 1.0:
-        raise TalkerError(f"a voice's share of {heard:g} is out of range; choose 0 (as chosen) to 1 (as heard)")
-    low, high = INTENSITY_RANGE
-    if not low <= intensity <= high:  # also refuses NaN
-        raise TalkerError(f"intensity {intensity:g} is out of range; choose {low:g} to {high:g}")
-    if not 1.0 <= fps <= 240.0:
-        raise TalkerError(f"{fps:g} frames a second is out of range; choose 1 to 240")
-
-
-def exact_rate(fps: float) -> float:
-    """23.976, 29.97 or 59.94 frames a second as film and television mean them: 24, 30 or 60 times 1000 / 1001.
-
-    Taken at their word, they would be a frame off after twelve hours; other rates come back as they are.
-    """
-    whole = 1000 / 1001 * np.round(fps * 1.001)
-    return float(whole) if abs(fps - whole) < 0.005 and abs(fps - round(fps)) > 0.01 else float(fps)
-
-
-def voice_share(emotion: str, heard: float | None) -> float:
-    """How much of the emotion the voice says, 0 … 1: as given, else all of it where no emotion was chosen."""
-    return (1.0 if emotion == AUTO else 0.0) if heard is None else heard
-
-
-def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:
-    """(K,) metres that one unit of each blendshape opens the lips: vertical distance of the inner-lip vertices."""
-    opening: np.ndarray = blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]
-    return opening

@@ -34,12 +34,14 @@ ARROWS: dict[str, set[str]] = {
     "expression": {"face"},
     "fusion": {"face"},
     "curves": {"face", "speech", "expression"},
-    "pipeline": {"face", "speech", "expression", "fusion"},
+    "animation": {"face", "expression"},
+    "settings": {"expression"},
+    "pipeline": {"face", "speech", "expression", "fusion", "animation", "settings"},
     "blender/lines": {"face", "expression"},
     "own_torch": set(),
-    "device_test": {"speech", "pipeline"},
+    "device_test": {"speech", "animation", "pipeline"},
     "blender": {
-        *("face", "speech", "expression", "curves", "pipeline", "blender/lines"),
+        *("face", "speech", "expression", "curves", "animation", "settings", "pipeline", "blender/lines"),
         *("device_test", "own_torch"),
     },
     "training/geometry": {"face"},
@@ -59,7 +61,10 @@ ARROWS: dict[str, set[str]] = {
         *("training/geometry", "training/corpus", "training/speech", "training/fusion", "training/plots"),
     },
     "__init__": {"blender", "__main__", "own_torch"},
-    "__main__": {"pipeline", "face", "speech", "expression", "blender", "training/commands"},
+    "__main__": {
+        *("animation", "settings", "pipeline", "face", "speech", "expression"),
+        *("blender", "training/commands"),
+    },
 }
 # Only these open torch while they are imported: they are imported when a network is loaded, not before.
 TORCH_AT_TOP = {"speech/network", "speech/whisper", "speech/stream", "fusion"}

@@ -5,13 +5,16 @@ import pytest
 import soundfile as sf
 
 from blendshape_talker import pipeline
+from blendshape_talker.animation import lip_gap_per_weight
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
 from blendshape_talker.expression.aperture import free_share
 from blendshape_talker.expression.cues import Cue, fade
 from blendshape_talker.expression.lids import lid_opening
 from blendshape_talker.face.flame import load_head
+from blendshape_talker.settings import AUTO
 from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
+from blendshape_talker.speech.frames import take_gain
 from blendshape_talker.speech.memory import Memory
 
 DEMO = ASSETS / "demo_speech.flac"
@@ -25,18 +28,6 @@ def talker():
 @pytest.fixture(scope="module")
 def happy(talker):
     return talker.animate(DEMO, "happy", 1.0, fps=60)
-
-
-def small_animation():
-    generator = np.random.default_rng(0)
-    return pipeline.Animation(
-        fps=25.0,
-        times=np.arange(1300) / 25.0,
-        speech_weights=generator.random((1300, 2)).astype(np.float32),
-        expression_weights=generator.random((1300, 1)).astype(np.float32),
-        names=("speech a", "speech b", "expression c"),
-        blendshapes=generator.normal(size=(3, 5, 3)).astype(np.float32),
-    )
 
 
 def test_animation_has_the_documented_shapes(happy):
@@ -133,8 +124,8 @@ def test_one_cue_over_the_line_is_the_emotion(talker, happy):
 
 def test_a_silent_mouth_opens_and_speech_keeps_its_lips(talker, happy, tmp_path):
     sf.write(tmp_path / "still.wav", np.random.default_rng(0).normal(0, 1e-4, 48000), 16000)
-    opened = pipeline.lip_gap_per_weight(happy.blendshapes)
-    basis = pipeline.lip_gap_per_weight(talker.library.basis)
+    opened = lip_gap_per_weight(happy.blendshapes)
+    basis = lip_gap_per_weight(talker.library.basis)
     for emotion in ("surprised", "afraid", "happy"):
         still = talker.animate(tmp_path / "still.wav", emotion, fps=30, blinks=False)
         wanted = talker.library.living(emotion, still.times) @ basis
@@ -155,12 +146,6 @@ def test_an_emotion_and_cues_at_once_are_refused(talker):
         talker.animate(DEMO, cues=[Cue(0.0, 1.0, "glad")])
 
 
-def test_an_animation_without_blinks_need_not_speak_of_them():
-    animation = small_animation()
-    assert animation.blink_closure.shape == (1300,) and animation.blink_weights.shape == (1300, 1)
-    np.testing.assert_array_equal(animation.emotion_weights, animation.expression_weights)
-
-
 def test_cancel_stops_the_work(talker):
     with pytest.raises(Cancelled):
         talker.animate(DEMO, cancelled=lambda: True)
@@ -173,21 +158,6 @@ def test_progress_runs_from_zero_to_one(talker):
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (("bored stiff", 1.0, 60.0), "choose one of neutral, happy"),
-        (("happy", 1.6, 60.0), "choose 0 to 1.5"),
-        (("happy", float("nan"), 60.0), "choose 0 to 1.5"),
-        (("happy", 1.0, 0.0), "choose 1 to 240"),
-    ],
-)
-def test_bad_settings_are_one_line(settings, message):
-    with pytest.raises(TalkerError, match=message) as error:
-        pipeline.check_settings(*settings, pipeline.emotions())
-    assert "\n" not in str(error.value)
-
-
 @pytest.fixture
 def angry_ears(talker, monkeypatch):
     """The bundled talker with a classifier that hears anger, and is sure of it, in whatever somebody says."""
@@ -198,7 +168,7 @@ def angry_ears(talker, monkeypatch):
 
 
 def test_auto_is_what_the_voice_sounds_like(angry_ears):
-    made = angry_ears.animate(DEMO, pipeline.AUTO, 0.8, fps=30)
+    made = angry_ears.animate(DEMO, AUTO, 0.8, fps=30)
     (cue,) = made.cues
     assert (cue.emotion, cue.start, cue.intensity) == ("angry", 0.0, pytest.approx(0.8))
     (heard,) = angry_ears.hear(DEMO)[1]
@@ -221,15 +191,8 @@ def test_who_hears_nothing_stays_neutral(talker, monkeypatch):
     unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
     monkeypatch.setattr(talker, "_voice_emotion", unsure)
     monkeypatch.setattr(talker, "_voices", Memory())
-    made = talker.animate(DEMO, pipeline.AUTO, fps=30)
+    made = talker.animate(DEMO, AUTO, fps=30)
     assert [cue.emotion for cue in made.cues] == ["neutral"] and not made.cue_weights.any()
-
-
-def test_a_voice_s_share_is_checked():
-    with pytest.raises(TalkerError, match="choose 0 .* to 1"):
-        pipeline.check_settings("happy", 1.0, 60.0, pipeline.emotions(), heard=1.5)
-    with pytest.raises(TalkerError, match="among the cues"):
-        pipeline.check_settings(pipeline.AUTO, 1.0, 60.0, pipeline.emotions(), [Cue(0.0, 1.0, "sad")])
 
 
 def test_the_eight_emotions_are_there():
@@ -239,61 +202,8 @@ def test_the_eight_emotions_are_there():
     }  # fmt: skip
 
 
-def test_rates_of_film_and_television_are_exact():
-    assert [pipeline.exact_rate(fps) for fps in (23.976, 23.98, 29.97, 59.94)] == [
-        24000 / 1001, 24000 / 1001, 30000 / 1001, 60000 / 1001
-    ]  # fmt: skip
-    assert [pipeline.exact_rate(fps) for fps in (1.0, 12.5, 23.5, 24.0, 60.0)] == [1.0, 12.5, 23.5, 24.0, 60.0]
-
-
-def test_save_writes_the_documented_keys_block_by_block(tmp_path):
-    animation = small_animation()
-    path = animation.save(tmp_path / "weights.npz", displacements=True)
-    with np.load(path, allow_pickle=False) as read:
-        weights = {"speech_weights", "expression_weights", "displacements"}
-        assert set(read.files) == {"fps", "times", "names", "head_rotation", "eye_rotation", *weights}
-        assert float(read["fps"]) == 25.0 and tuple(read["names"]) == animation.names
-        assert read["displacements"].dtype == np.float32
-        np.testing.assert_allclose(read["displacements"], animation.displacements(), atol=1e-6)
-    assert "displacements" not in np.load(animation.save(tmp_path / "small.npz"), allow_pickle=False).files
-
-
-def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline.Animation, "_write_displacements", lambda self, archive: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        small_animation().save(tmp_path / "weights.npz", displacements=True)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(TalkerError, match="no such folder"):
-        small_animation().save(tmp_path / "none" / "weights.npz")
-
-
-def test_resample_is_linear_and_holds_the_ends():
-    curve = np.array([[0.0], [6.0], [12.0]], np.float32)
-    at = np.array([0.0, 0.5, 1.25, 9.0]) / 60
-    np.testing.assert_allclose(pipeline.resample(curve, at)[:, 0], [0, 3, 7.5, 12], atol=1e-5)
-
-
-def test_no_contact_falls_between_two_frames():
-    gap = np.full(120, 0.010)
-    for contact in (31, 63, 88):
-        gap[contact] = 0.0
-    times = np.arange(48) / 24.0
-    sampled = pipeline.keep_contacts(times, gap, 24.0)
-    assert np.abs(sampled - times).max() <= 0.5 / 24 + 1e-9
-    assert (np.diff(sampled) > 0).all()
-    shown = pipeline.resample(gap[:, None].astype(np.float32), sampled)[:, 0]
-    assert (shown < 0.0015).sum() == 3
-    np.testing.assert_array_equal(pipeline.keep_contacts(times, gap, 60.0), times)
-
-
-def test_gap_of_a_blendshape_is_the_vertical_distance_it_opens():
-    shapes = np.zeros((1, 5023, 3), np.float32)
-    shapes[0, 3546, 1], shapes[0, 3504, 1] = 0.001, -0.002
-    np.testing.assert_allclose(pipeline.lip_gap_per_weight(shapes), [0.003])
-
-
 def test_another_take_opens_the_mouth_otherwise_and_closes_it_as_well(talker, happy):
-    opened = pipeline.lip_gap_per_weight(happy.blendshapes[: happy.speech_count])
+    opened = lip_gap_per_weight(happy.blendshapes[: happy.speech_count])
     first = happy.speech_weights @ opened
     other = talker.animate(DEMO, "happy", 1.0, fps=60, seed=7)
     second = other.speech_weights @ opened
@@ -304,8 +214,8 @@ def test_another_take_opens_the_mouth_otherwise_and_closes_it_as_well(talker, ha
 
 
 def test_take_zero_changes_nothing_and_takes_do_not_depend_on_the_length():
-    np.testing.assert_array_equal(pipeline.take_gain(50, 0), 1)
-    short, long = pipeline.take_gain(100, -3), pipeline.take_gain(500, -3)
+    np.testing.assert_array_equal(take_gain(50, 0), 1)
+    short, long = take_gain(100, -3), take_gain(500, -3)
     np.testing.assert_array_equal(short, long[:100])
     assert 0.75 <= long.min() < 0.95 and 1.05 < long.max() <= 1.25
     assert np.abs(np.diff(long)).max() < 0.03

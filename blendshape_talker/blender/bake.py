@@ -15,6 +15,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..face import meshes, neutral
 from ..files import plain_text
+from ..settings import AUTO, check_settings, voice_share
 from ..speech import style
 from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
 from .animation import Take
@@ -45,13 +46,13 @@ class Performance:
     def asked(self, frame_rate: float) -> Asked:
         """What tells this performance's emotions from another's."""
         whole = (Cue(0.0, 0.0, self.emotion, self.intensity),)
-        voice = (Cue(0.0, 0.0, pipeline.AUTO, self.voice_share),) if self.voice_share else ()
+        voice = (Cue(0.0, 0.0, AUTO, self.voice_share),) if self.voice_share else ()
         return Asked.for_cues([*(self.cues if self.cues is not None else whole), *voice], frame_rate)
 
     @property
     def voice_share(self) -> float:
         """How much of the emotion the voice says, 0 … 1."""
-        return pipeline.voice_share(self.emotion, self.heard)
+        return voice_share(self.emotion, self.heard)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def make_request(
     lost = hand_made(scene, target, performance.audio, start_frame, asked)
     if lost and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
-    pipeline.check_settings(
+    check_settings(
         performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues,
         performance.heard,
     )  # fmt: skip

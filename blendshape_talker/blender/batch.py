@@ -11,6 +11,7 @@ from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..files import check_input
+from ..settings import check_settings
 from ..speech.style import AVERAGE
 from . import animation, bake, fewer_keys, motion, scene_io
 from .export import export_head, format_of
@@ -60,7 +61,7 @@ def bake_to_files(
         raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
     for path in exports:
         format_of(path)
-    pipeline.check_settings(emotion, intensity, fps, pipeline.emotions(), cues, heard)
+    check_settings(emotion, intensity, fps, pipeline.emotions(), cues, heard)
     if reduce is not None:
         fewer_keys.check_bound(reduce)
     check_input(audio, "a recording")

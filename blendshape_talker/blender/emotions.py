@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
+from ..settings import AUTO
 from .lines.cues import baked_cue, cue_strips
 from .lines.marks import Line
 
@@ -84,7 +85,7 @@ def menu_with_auto() -> tuple[tuple[str, str, str, str, int], ...]:
     """:func:`menu` and, at the end of its first column, the emotion that is heard in the voice."""
     items = menu()
     end = next((row for row, item in enumerate(items) if row and not item[0]), len(items))
-    auto = (pipeline.AUTO, "Auto", "Hear the emotions in the voice; they become strips to edit", "NONE", _AUTO)
+    auto = (AUTO, "Auto", "Hear the emotions in the voice; they become strips to edit", "NONE", _AUTO)
     return *items[:end], auto, *items[end:]
 
 

@@ -7,10 +7,10 @@ from math import ceil, floor
 import bpy
 import numpy as np
 
+from ..animation import lip_gap_per_weight
 from ..curves.bezier import BezierKeys
 from ..curves.reduce import Curves, closed_rows, reduce, worst_errors
 from ..errors import TalkerError
-from ..pipeline import lip_gap_per_weight
 from . import hand_keys
 from .lines import actions, evaluate
 from .lines.derived import on_canonical_head

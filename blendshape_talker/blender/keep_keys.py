@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ..animation import lip_gap_per_weight
 from ..curves.keep import offsets
 from ..errors import TalkerError
-from ..pipeline import lip_gap_per_weight
 from . import hand_keys
 from .lines import actions, evaluate
 from .lines.derived import on_canonical_head

@@ -4,7 +4,7 @@ import os
 
 import bpy
 
-from ..pipeline import AUTO
+from ..settings import AUTO
 from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS

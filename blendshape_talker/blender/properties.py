@@ -4,7 +4,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import devices, own_torch, pipeline
+from .. import devices, own_torch
+from ..expression.cues import INTENSITY_RANGE
 from . import animation, emotions
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
@@ -62,7 +63,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
-        default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",
+        default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
     )  # fmt: skip
     heard: bpy.props.FloatProperty(
         name="From Voice", default=0.0, min=0.0, max=1.0, subtype="FACTOR",
@@ -92,7 +93,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )
     strip_intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion the next strip shows",
-        default=1.0, min=pipeline.INTENSITY_RANGE[0], max=pipeline.INTENSITY_RANGE[1], subtype="FACTOR",
+        default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
     )  # fmt: skip
     strip_seconds: bpy.props.FloatProperty(
         name="Length", description="How long the next strip is",

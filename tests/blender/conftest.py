@@ -8,11 +8,11 @@ import pytest
 bpy = pytest.importorskip("bpy", reason="these tests run where Blender is installed as a module")
 
 import blendshape_talker  # noqa: E402
+from blendshape_talker.animation import Animation  # noqa: E402
 from blendshape_talker.blender import bake  # noqa: E402
 from blendshape_talker.blender.animation import Take  # noqa: E402
 from blendshape_talker.errors import Cancelled  # noqa: E402
 from blendshape_talker.face.flame import VERTEX_COUNT  # noqa: E402
-from blendshape_talker.pipeline import Animation  # noqa: E402
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from blendshape_talker import pipeline
 from blendshape_talker.blender import emotions
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.settings import AUTO
 
 # As files have stored them; a line may be added here and never changed.
 PUBLISHED = (
@@ -49,7 +50,7 @@ def test_the_menu_starts_with_neutral_and_the_basic_emotions(registered):
     items = registered.bl_rna.properties["emotion"].enum_items
     assert [item.identifier for item in items][:5] == ["neutral", "happy", "sad", "angry", "afraid"]
     assert registered.emotion == "neutral"
-    assert {item.identifier for item in items} == {pipeline.AUTO, *pipeline.emotions()}
+    assert {item.identifier for item in items} == {AUTO, *pipeline.emotions()}
     assert items["afraid-mild"].name == "Afraid (Mild)"
     for item in items:
         registered.emotion = item.identifier

@@ -8,6 +8,7 @@ from ... import pipeline
 from ...errors import TalkerError
 from ...expression.cues import read_cues
 from ...job import Job
+from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
@@ -61,7 +62,7 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
         audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
         style=_style_of(settings),
-        heard=settings.heard if settings.cues or settings.emotion != pipeline.AUTO else None,
+        heard=settings.heard if settings.cues or settings.emotion != AUTO else None,
         cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
     )  # fmt: skip
 

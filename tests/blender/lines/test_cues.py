@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from playing import tracks, values_at
 
-from blendshape_talker import checkpoint, pipeline
+from blendshape_talker import checkpoint
 from blendshape_talker.blender import animation, bake, emotions, scene_io
 from blendshape_talker.blender.lines import cues, derived, layers, marks
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.cues import Cue
 from blendshape_talker.pipeline import Talker
+from blendshape_talker.settings import AUTO
 from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
 from blendshape_talker.speech.memory import Memory
 
@@ -227,7 +228,7 @@ def test_what_the_voice_sounds_like_lies_as_strips(scene, talker, baked, monkeyp
     weight, bias = np.zeros((3 * 512 + MANNERS, 2)), np.array([0.0, 9.0])
     monkeypatch.setattr(talker, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
     monkeypatch.setattr(talker, "_voices", Memory())
-    head, take = baked(None, emotion=pipeline.AUTO, intensity=0.8)
+    head, take = baked(None, emotion=AUTO, intensity=0.8)
     (line,) = animation.lines(head)
     ((_, strip),) = cues.cue_strips(line)
     assert strip.name.startswith("angry") and take.about["cues"] == 1
@@ -242,7 +243,7 @@ def test_where_nothing_is_heard_the_strip_is_neutral(talker, baked, monkeypatch)
     unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
     monkeypatch.setattr(talker, "_voice_emotion", unsure)
     monkeypatch.setattr(talker, "_voices", Memory())
-    head, take = baked(None, emotion=pipeline.AUTO)
+    head, take = baked(None, emotion=AUTO)
     (line,) = animation.lines(head)
     ((_, strip),) = cues.cue_strips(line)
     assert strip.name.startswith("neutral") and take.about["cues"] == 0
