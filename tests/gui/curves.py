@@ -87,7 +87,7 @@ def next_take():
 
 
 def keep_my_keys():
-    block = settings().target.data.shape_keys.key_blocks["S jaw open"]
+    block = next(block for block in settings().target.data.shape_keys.key_blocks if block.name.startswith("S jaw"))
     frames = range(SHAPE_FRAME - 25, SHAPE_FRAME + 26)
     before = values(block, frames)
     bpy.context.scene.frame_set(SHAPE_FRAME)
