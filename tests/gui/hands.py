@@ -127,10 +127,14 @@ def press(name, happened, what="", seconds=6, tries=3):
 
 def unfold(name, below):
     """Open the closed panel that holds the button ``name``; its header lies somewhere below the button ``below``."""
+    yield from find(below)
+    bgui.xdo("click", "--repeat", 20, "--delay", 30, 5)  # a long sidebar scrolls to its end
+    yield 2.5
     x, y = yield from find(below)
     region = bgui.region("UI")
     left = region.x + 0.3 * region.width
-    for down in range(14, 160, 12):
+    lowest = bgui.screen_xy(region.x, region.y)[1]
+    for down in range(14, min(340, lowest - y), 12):
         yield from point_at(left, y + down)
         if under_the_pointer():
             continue
