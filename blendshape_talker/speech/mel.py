@@ -46,17 +46,18 @@ def log_mel_of(samples: "torch.Tensor") -> "torch.Tensor":
     count = len(samples) // HOP
     padded = functional.pad(samples[None], (FFT // 2, FFT // 2), mode="reflect")[0]
     hops = functional.pad(padded, (0, -len(padded) % HOP)).view(-1, HOP)
+    del padded  # a copy of an hour takes a quarter of a gigabyte
     window, bands = (torch.from_numpy(table).to(samples.device) for table in _window_and_bands())
     # what is 80 dB below the loudest needs more than float32 in the transform; Metal has no more
     wide = torch.float32 if samples.device.type == "mps" else torch.float64
-    rows = []
+    mel = samples.new_empty(count, MEL_BANDS)
     for start in range(0, count, _FRAMES_PER_BLOCK):
         near = hops[start : min(start + _FRAMES_PER_BLOCK, count) + 2]
         frames = torch.cat([near[:-2], near[1:-1], near[2:, : FFT - 2 * HOP]], dim=1)
         spectrum = torch.fft.rfft((frames * window).to(wide))
         power = (spectrum.real.square() + spectrum.imag.square()).float()
-        rows.append((power @ bands).clamp(min=1e-10).log10())
-    return torch.cat(rows) if rows else samples.new_empty(0, MEL_BANDS)
+        mel[start : start + len(power)] = (power @ bands).clamp(min=1e-10).log10()
+    return mel
 
 
 @functools.cache

@@ -28,7 +28,9 @@ class Memory(Generic[Heard]):
 
         style: whatever else than the samples decides what is heard.
         """
-        key = hashlib.blake2b(np.ascontiguousarray(samples).tobytes() + repr(style).encode(), digest_size=16).digest()
+        digest = hashlib.blake2b(repr(style).encode(), digest_size=16)
+        digest.update(memoryview(np.ascontiguousarray(samples)))  # as it lies there: copies of an hour take half a gigabyte
+        key = digest.digest()
         self.recalled = key in self._heard
         if not self.recalled:
             self._heard[key] = hear()

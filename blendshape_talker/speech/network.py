@@ -237,7 +237,9 @@ def features_heard(
     mel = log_mel_of(torch.from_numpy(padded(samples)).to(encoder.device))
     whole = mel[: max(1, len(samples) // HOP)]
     peak = loudness(whole) if level is None else mel.new_full((), level)
-    return encoder.listen(normalised(mel, peak), progress, cancelled, cut, first_position)
+    mel = normalised(mel, peak)
+    del whole
+    return encoder.listen(mel, progress, cancelled, cut, first_position)
 
 
 class SpeechModel:
