@@ -29,7 +29,7 @@ class Memory(Generic[Heard]):
         style: whatever else than the samples decides what is heard.
         """
         digest = hashlib.blake2b(repr(style).encode(), digest_size=16)
-        digest.update(memoryview(np.ascontiguousarray(samples)))  # as it lies there: copies of an hour take half a gigabyte
+        digest.update(np.ascontiguousarray(samples).data)  # as it lies there: an hour's copies are half a GB
         key = digest.digest()
         self.recalled = key in self._heard
         if not self.recalled:
