@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import TalkerError
 from .files import whole_file
+from .npz import read_npz
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 _HEADER = "__header__"
@@ -43,13 +44,14 @@ def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arr
 def load(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read ``(config, arrays)`` back; :class:`TalkerError` when the file is missing, broken or of another kind."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(archive[_HEADER].tobytes())
-            arrays = {name: archive[name] for name in archive.files if name != _HEADER}
+        arrays = read_npz(path)
+        header = json.loads(arrays.pop(_HEADER).tobytes())
+        found, config = header["kind"], dict(header["config"])
     except FileNotFoundError:
         raise TalkerError(f"{path}: file not found; reinstall the add-on or name a {kind} file") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise TalkerError(f"{path}: not a readable {kind} file ({type(error).__name__}); it may be damaged") from error
-    if header.get("kind") != kind:
-        raise TalkerError(f"{path}: holds a {header.get('kind')}, not a {kind}; name the right file")
-    return header["config"], arrays
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        what = " ".join(str(error).split())[:120]
+        raise TalkerError(f"{path}: not a readable {kind} file ({what}); it may be damaged") from error
+    if found != kind:
+        raise TalkerError(f"{path}: holds a {found}, not a {kind}; name the right file")
+    return config, arrays

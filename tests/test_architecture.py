@@ -20,12 +20,13 @@ NETWORK_MODULES = {
 TRAINING_MODULES = {"librosa", "scipy", "numba", "matplotlib", "sklearn", "trimesh", "pocketsphinx"}
 
 # What any module may build on: they know nothing of the product.
-GROUND = {"errors", "files", "checkpoint", "job", "console", "devices"}
+GROUND = {"errors", "files", "npz", "checkpoint", "job", "console", "devices"}
 # Each folder of the package, and each file that lies in none, with what it may import besides the ground.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "files": {"errors"},
-    "checkpoint": {"errors", "files"},
+    "npz": set(),
+    "checkpoint": {"errors", "files", "npz"},
     "job": {"errors"},
     "console": {"files"},
     "devices": {"errors"},

@@ -55,3 +55,43 @@ def test_pickled_arrays_are_refused(tmp_path):
     np.savez(tmp_path / "evil.npz", __header__=header, x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(TalkerError):
         checkpoint.load(tmp_path / "evil.npz", "toy")
+
+
+def test_whatever_bit_of_a_file_is_damaged_the_error_is_one_line(tmp_path):
+    path = checkpoint.save(
+        tmp_path / "own.style", "toy", {"name": "own"}, {"x": np.linspace(0, 1, 200).reshape(2, 100)}
+    )
+    whole, damaged = path.read_bytes(), tmp_path / "damaged.style"
+    generator = np.random.default_rng(0)
+    refused = 0
+    for place, bit in zip(generator.integers(0, len(whole), 400), generator.integers(0, 8, 400), strict=True):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(bit)
+        damaged.write_bytes(content)
+        try:
+            checkpoint.load(damaged, "toy")  # some bytes, a date's for one, mean nothing
+        except TalkerError:
+            refused += 1
+    assert refused > 200
+
+
+@pytest.mark.parametrize(
+    "header", [b"[1]", b'{"kind": "toy"}', b'{"kind": "toy", "config": 3}', b"[" * 100_000, b"\xff"]
+)
+def test_a_header_of_another_form_is_refused(tmp_path, header):
+    np.savez(tmp_path / "net.npz", __header__=np.frombuffer(header, np.uint8))
+    with pytest.raises(TalkerError, match="not a readable toy file"):
+        checkpoint.load(tmp_path / "net.npz", "toy")
+
+
+def test_other_files_of_numpy_are_refused(tmp_path):
+    np.save(tmp_path / "net.npy", np.ones(3))
+    with pytest.raises(TalkerError, match="not a readable toy file"):
+        checkpoint.load(tmp_path / "net.npy", "toy")
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path):
+    path = checkpoint.save(tmp_path / "net.npz", "toy", {}, {"x": np.zeros(1 << 27, np.uint8)})
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(TalkerError, match="not a readable toy file"):
+        checkpoint.load(path, "toy")

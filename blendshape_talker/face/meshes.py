@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import TalkerError
 from ..files import check_input
+from ..npz import read_npz
 from . import safe_pickle
 from .fit import MeshFit, fit_to_canonical, similarity, transform_deltas
-from .npz import read_npz
 from .ply import read_ply
 
 __all__ = ["Mesh", "MeshFit", "fit_to_canonical", "read_mesh", "similarity", "transform_deltas"]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import TalkerError
 from ..files import check_input
-from .npz import read_npz
+from ..npz import read_npz
 from .pickle_machine import PickleMachine, refused
 
 _FREE_BYTES, _BYTES_A_BYTE = 16 << 20, 6  # what arrays and strings of a file may come to in memory

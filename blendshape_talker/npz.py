@@ -1,4 +1,4 @@
-"""NumPy's .npz of others: nothing in it is run, and none unpacks to more than a file of its size has reason for."""
+"""NumPy's .npz, of others too: nothing in it is run, and none unpacks to more than its size gives reason for."""
 
 import math
 import os
