@@ -12,7 +12,7 @@ from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
-from .common import WHILE_RUNNING, idle, reported
+from .common import WHILE_RUNNING, allowed, idle, reported
 from .running import Running
 
 
@@ -82,10 +82,7 @@ class Bake(Running, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        problem = bake_problem(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return allowed(cls, bake_problem(context))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first where hands' work would no longer play."""
@@ -204,10 +201,8 @@ class NewLine(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if idle(cls, context) and not animation.lines(context.scene.blendshape_talker.target):
-            cls.poll_message_set("the head has no line yet")
-            return False
-        return idle(cls, context)
+        head = context.scene.blendshape_talker.target
+        return idle(cls, context, lambda: None if animation.lines(head) else "the head has no line yet")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blendshape_talker

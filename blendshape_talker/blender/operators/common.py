@@ -24,22 +24,23 @@ def reported(operator: bpy.types.Operator, outcome: set[str]) -> Iterator[None]:
         outcome.add("CANCELLED")
 
 
-def idle(operator: Callable, context: bpy.types.Context) -> bool:
-    """False, with the reason as the button's tooltip, while a bake runs."""
-    if context.window_manager.blendshape_talker.running:
-        operator.poll_message_set(WHILE_RUNNING)
-        return False
-    return True
+def allowed(operator: type, problem: str | None) -> bool:
+    """False where there is a ``problem``, which becomes the button's tooltip."""
+    if problem:
+        operator.poll_message_set(problem)
+    return not problem
 
 
-def idle_in_object_mode(operator: Callable, context: bpy.types.Context) -> bool:
-    """False, with the reason as the button's tooltip, while a bake runs and outside Object Mode."""
-    if not idle(operator, context):
-        return False
-    if context.mode != "OBJECT":
-        operator.poll_message_set("go back to Object Mode first")
-        return False
-    return True
+def idle(operator: type, context: bpy.types.Context, problem: Callable[[], str | None] = lambda: None) -> bool:
+    """False, with the reason as the button's tooltip, while a bake runs and where ``problem()`` names one."""
+    return allowed(operator, WHILE_RUNNING if context.window_manager.blendshape_talker.running else problem())
+
+
+def idle_in_object_mode(
+    operator: type, context: bpy.types.Context, problem: Callable[[], str | None] = lambda: None
+) -> bool:
+    """As :func:`idle`; False outside Object Mode too."""
+    return idle(operator, context, lambda: problem() if context.mode == "OBJECT" else "go back to Object Mode first")
 
 
 def redraw(context: bpy.types.Context) -> None:

@@ -37,12 +37,7 @@ class ReduceKeys(Running, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        problem = line_problem(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return idle(cls, context, lambda: line_problem(context))
 
     def _begin(self, context: bpy.types.Context) -> Job:
         settings = context.scene.blendshape_talker
@@ -79,12 +74,7 @@ class KeepKeys(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        problem = line_problem(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return idle(cls, context, lambda: line_problem(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()

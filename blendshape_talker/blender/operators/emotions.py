@@ -11,7 +11,7 @@ from .. import animation, bake, controls, emotions, motion, timeline_view
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
-from .common import idle, redraw, reported
+from .common import allowed, idle, redraw, reported
 
 
 def strips_problem(settings: TalkerSettings) -> str | None:
@@ -39,21 +39,28 @@ def chosen_strips(settings: TalkerSettings) -> list[tuple[Line, bpy.types.NlaStr
 
 
 class _OnStrips:
-    """What the operators share: when they are grey, and settings of the panel where a script gives none."""
+    """What the operators share: when they are grey."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
         settings = context.scene.blendshape_talker
-        problem = strips_problem(settings) or cls._problem(settings)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return idle(cls, context, lambda: strips_problem(settings) or cls._problem(settings))
 
     @classmethod
     def _problem(cls, settings: TalkerSettings) -> str | None:
         return None
+
+
+class _OneEmotion(_OnStrips):
+    """What those share that lay one emotion; ``SKIP_SAVE``: a button asks the panel, not the last call."""
+
+    emotion: bpy.props.EnumProperty(
+        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
+    )
+    intensity: bpy.props.FloatProperty(
+        name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
+        options={"SKIP_SAVE"},
+    )  # fmt: skip
 
     def _fill(self, context: bpy.types.Context) -> None:
         """What the caller leaves out is as the panel says: a button names nothing, a script what it likes."""
@@ -68,20 +75,13 @@ class _OnStrips:
         return bake.take_cue(cue, names, rate, seed if isinstance(seed, int) else 0, chosen_device(context))
 
 
-class AddEmotion(_OnStrips, bpy.types.Operator):
+class AddEmotion(_OneEmotion, bpy.types.Operator):
     """Put an emotion at the playhead: a strip in track Expression, to be moved and faded in the NLA editor"""
 
     bl_idname = "blendshape_talker.add_emotion"
     bl_label = "Add Emotion"
     bl_options = {"REGISTER", "UNDO"}
 
-    emotion: bpy.props.EnumProperty(
-        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
-    )
-    intensity: bpy.props.FloatProperty(
-        name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )  # fmt: skip
     seconds: bpy.props.FloatProperty(
         name="Length", default=2.0, min=STRIP_SECONDS[0], max=STRIP_SECONDS[1], subtype="TIME_ABSOLUTE",
         options={"SKIP_SAVE"},
@@ -109,20 +109,12 @@ class AddEmotion(_OnStrips, bpy.types.Operator):
         return outcome
 
 
-class SwapEmotion(_OnStrips, bpy.types.Operator):
+class SwapEmotion(_OneEmotion, bpy.types.Operator):
     """Give the selected emotion strips, or the one at the playhead, this emotion; their places and fades stay"""
 
     bl_idname = "blendshape_talker.swap_emotion"
     bl_label = "Swap"
     bl_options = {"REGISTER", "UNDO"}
-
-    emotion: bpy.props.EnumProperty(
-        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
-    )
-    intensity: bpy.props.FloatProperty(
-        name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
-        options={"SKIP_SAVE"},
-    )  # fmt: skip
 
     @classmethod
     def _problem(cls, settings: TalkerSettings) -> str | None:
@@ -175,10 +167,9 @@ class ShowStrips(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if context.window is not None and timeline_view.is_open(context.window):
-            cls.poll_message_set("an NLA editor is open already")
-            return False
-        return context.window is not None
+        window = context.window
+        is_open = window is not None and timeline_view.is_open(window)
+        return allowed(cls, "an NLA editor is open already" if is_open else None) and window is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -197,12 +188,7 @@ class ResetControls(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        problem = animation.target_problem(context.scene.blendshape_talker.target)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return idle(cls, context, lambda: animation.target_problem(context.scene.blendshape_talker.target))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         controls.reset(context.scene.blendshape_talker.target)

@@ -36,12 +36,9 @@ class ExportHead(bpy.types.Operator, ExportHelper):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle_in_object_mode(cls, context):
-            return False
-        if not animation.is_baked(context.scene.blendshape_talker.target):
-            cls.poll_message_set("the chosen head has no bake yet; press Bake first")
-            return False
-        return True
+        head = context.scene.blendshape_talker.target
+        unbaked = "the chosen head has no bake yet; press Bake first"
+        return idle_in_object_mode(cls, context, lambda: None if animation.is_baked(head) else unbaked)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.check_extension = None  # a typed suffix decides the format

@@ -62,12 +62,8 @@ class AddMouth(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle_in_object_mode(cls, context):
-            return False
-        problem = mouth_problem(context.scene.blendshape_talker.target)
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        head = context.scene.blendshape_talker.target
+        return idle_in_object_mode(cls, context, lambda: mouth_problem(head))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()

@@ -10,7 +10,7 @@ from ...errors import Cancelled, TalkerError
 from ...job import Job, Progress
 from .. import networks
 from ..properties import TalkerPreferences, own_torch_folder, preferences
-from .common import reported
+from .common import allowed, reported
 
 _POLL_SECONDS = 0.2
 _watching: dict[Callable[[], float | None], Job] = {}
@@ -22,10 +22,7 @@ class _InBackground:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if context.window_manager.blendshape_talker.testing:
-            cls.poll_message_set("a test is running")
-            return False
-        return True
+        return allowed(cls, "a test is running" if context.window_manager.blendshape_talker.testing else None)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -104,10 +101,8 @@ class CheckTorch(_InBackground, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         page = preferences(context)
-        if page is None or not page.torch_folder:
-            cls.poll_message_set("name a folder first")
-            return False
-        return super().poll(context)
+        named = page is not None and page.torch_folder
+        return allowed(cls, None if named else "name a folder first") and super().poll(context)
 
     def _arrived(self, context: bpy.types.Context) -> None:
         page = preferences(context)

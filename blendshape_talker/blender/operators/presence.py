@@ -17,12 +17,8 @@ class AddJoints(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle_in_object_mode(cls, context):
-            return False
-        problem = joints.joints_problem(context.scene.blendshape_talker.target)
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        head = context.scene.blendshape_talker.target
+        return idle_in_object_mode(cls, context, lambda: joints.joints_problem(head))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -45,15 +41,7 @@ class TurnObject(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        head = context.scene.blendshape_talker.target
-        if not idle(cls, context):
-            return False
-        problem = animation.target_problem(head)
-        if not problem and joints.joints_of(head) is not None:
-            problem = f"{head.name} has joints, which turn it"
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        return idle(cls, context, lambda: _turn_problem(context.scene.blendshape_talker.target))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         head = context.scene.blendshape_talker.target
@@ -78,15 +66,7 @@ class MoveAgain(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        head, line = shown(context.scene)
-        problem = "bake first" if line is None else None
-        if not problem and motion.holder_of(head) is None:
-            problem = f"{head.name} has no joints; add them first"
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        return idle(cls, context, lambda: _move_problem(*shown(context.scene)))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -97,6 +77,21 @@ class MoveAgain(bpy.types.Operator):
             motion.write(head, line, motion.perform(line, seed, chosen=True))
             self.report({"INFO"}, f"{head.name} moves as in take {seed} of its motion")
         return outcome
+
+
+def _turn_problem(head: bpy.types.Object | None) -> str | None:
+    """Why ``head`` cannot turn as an object; None when it can."""
+    problem = animation.target_problem(head)
+    if not problem and joints.joints_of(head) is not None:
+        return f"{head.name} has joints, which turn it"
+    return problem
+
+
+def _move_problem(head: bpy.types.Object | None, line: animation.Line | None) -> str | None:
+    """Why ``line`` of ``head`` cannot get another motion; None when it can."""
+    if line is None:
+        return "bake first"
+    return f"{head.name} has no joints; add them first" if motion.holder_of(head) is None else None
 
 
 def _perform_lines(head: bpy.types.Object) -> str:

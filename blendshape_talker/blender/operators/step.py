@@ -12,6 +12,11 @@ def lines_out_of_step(scene: bpy.types.Scene) -> list[tuple[animation.Line, str]
     return [(line, said) for line, said in found if said]
 
 
+def _problem(scene: bpy.types.Scene) -> str | None:
+    problem = animation.target_problem(scene.blendshape_talker.target)
+    return problem or (None if lines_out_of_step(scene) else "sound and face are in step")
+
+
 class BringInStep(bpy.types.Operator):
     """Let the face follow its sound strip where that was moved or cut, or the sound its face"""
 
@@ -21,14 +26,7 @@ class BringInStep(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        problem = animation.target_problem(context.scene.blendshape_talker.target)
-        if not problem and not lines_out_of_step(context.scene):
-            problem = "sound and face are in step"
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+        return idle(cls, context, lambda: _problem(context.scene))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()

@@ -46,12 +46,7 @@ class NextTake(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not idle(cls, context):
-            return False
-        problem = take_problem(context)
-        if problem:
-            cls.poll_message_set(problem)
-        return problem is None
+        return idle(cls, context, lambda: take_problem(context))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self._take(context, "INVOKE_DEFAULT")
@@ -88,7 +83,7 @@ class BakeRange(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return NextTake.poll.__func__(cls, context)
+        return idle(cls, context, lambda: take_problem(context))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         line, scene = shown(context), context.scene
