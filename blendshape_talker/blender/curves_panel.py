@@ -6,15 +6,12 @@ from . import keep_keys
 from .fewer_keys import BOUNDS
 from .operators.curves import KeepKeys, ReduceKeys, line_problem
 from .operators.takes import BakeRange, NextTake, shown, take_number, take_problem
-from .panels import BakePanel, explain
+from .panels import PanelBelowBake, explain
 
 
-class CurvesPanel(bpy.types.Panel):
-    bl_space_type, bl_region_type, bl_category = "VIEW_3D", "UI", BakePanel.bl_category
+class CurvesPanel(PanelBelowBake, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_curves"
-    bl_parent_id = BakePanel.bl_idname
     bl_label = "Curves"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -34,12 +31,9 @@ class CurvesPanel(bpy.types.Panel):
             explain(layout, context, problem)
 
 
-class TakesPanel(bpy.types.Panel):
-    bl_space_type, bl_region_type, bl_category = "VIEW_3D", "UI", BakePanel.bl_category
+class TakesPanel(PanelBelowBake, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_takes"
-    bl_parent_id = BakePanel.bl_idname
     bl_label = "Takes"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, line = self.layout, shown(context)

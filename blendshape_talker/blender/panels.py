@@ -9,15 +9,6 @@ from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
-from .operators.emotions import (
-    AddEmotion,
-    RefreshFace,
-    ResetControls,
-    ShowStrips,
-    SwapEmotion,
-    chosen_strips,
-    strips_problem,
-)
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
@@ -28,13 +19,15 @@ from .translations import translated
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
 
 
-class _TalkerPanel:
+class TalkerPanel:
+    """A panel of the tab."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Talker"
 
 
-class HeadPanel(_TalkerPanel, bpy.types.Panel):
+class HeadPanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_head"
     bl_label = "Head"
 
@@ -48,13 +41,13 @@ class HeadPanel(_TalkerPanel, bpy.types.Panel):
         column.operator(AddMouth.bl_idname, icon="ADD")
 
 
-class SpeechPanel(_TalkerPanel, bpy.types.Panel):
+class SpeechPanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_speech"
     bl_label = "Performance"
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
-        layout = _fields(self.layout, context)
+        layout = fields(self.layout, context)
         text = _file_name(settings.audio) or translated("Choose…")
         _named_button(layout, "Recording").operator(
             OpenRecording.bl_idname, text=text, icon="FILE_FOLDER", translate=False
@@ -68,7 +61,7 @@ class SpeechPanel(_TalkerPanel, bpy.types.Panel):
             layout.prop(settings, "intensity", slider=True)
 
 
-class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
+class SpeechOptionsPanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_options"
     bl_parent_id = SpeechPanel.bl_idname
     bl_label = "Options"
@@ -76,7 +69,7 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
-        layout = _fields(self.layout, context)
+        layout = fields(self.layout, context)
         layout.prop(settings, "audio", text="File")
         row = layout.row(align=True)
         row.prop(settings, "start_frame")
@@ -95,7 +88,7 @@ class SpeechOptionsPanel(_TalkerPanel, bpy.types.Panel):
             layout.prop(page, "device")
 
 
-class BakePanel(_TalkerPanel, bpy.types.Panel):
+class BakePanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_bake"
     bl_label = "Bake"
 
@@ -116,6 +109,13 @@ class BakePanel(_TalkerPanel, bpy.types.Panel):
                 explain(layout, context, problem or plan)
         if animation.is_baked(settings.target):
             _draw_result(layout, context)
+
+
+class PanelBelowBake(TalkerPanel):
+    """A folded part of panel Bake: what can be done with a line that is there."""
+
+    bl_parent_id = BakePanel.bl_idname
+    bl_options = {"DEFAULT_CLOSED"}
 
 
 def bake_plan(settings: TalkerSettings) -> tuple[str, str]:
@@ -156,66 +156,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
             column.prop(settings, name, slider=True)
 
 
-class EmotionStripsPanel(_TalkerPanel, bpy.types.Panel):
-    bl_idname = "VIEW3D_PT_blendshape_talker_emotions"
-    bl_parent_id = BakePanel.bl_idname
-    bl_label = "Emotions on the Timeline"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return animation.is_baked(context.scene.blendshape_talker.target)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = context.scene.blendshape_talker
-        layout = _fields(self.layout, context)
-        problem = strips_problem(settings)
-        if problem:
-            explain(layout, context, problem)
-            return
-        layout.prop(settings, "strip_emotion")
-        layout.prop(settings, "strip_intensity", slider=True)
-        layout.prop(settings, "strip_seconds")
-        row = layout.row(align=True)
-        row.operator(AddEmotion.bl_idname, icon="ADD")
-        row.operator(SwapEmotion.bl_idname, icon="UV_SYNC_SELECT")
-        row.operator(RefreshFace.bl_idname, text="", icon="FILE_REFRESH")
-        row.operator(ShowStrips.bl_idname, text="", icon="NLA")
-        chosen = chosen_strips(settings)
-        if chosen:
-            names = ", ".join(strip.name for _, strip in chosen[:3]) + (" …" if len(chosen) > 3 else "")
-            layout.label(text=translated("Swap changes: {}").format(names), icon="NLA", translate=False)
-
-
-class ControlsPanel(_TalkerPanel, bpy.types.Panel):
-    bl_idname = "VIEW3D_PT_blendshape_talker_controls"
-    bl_parent_id = BakePanel.bl_idname
-    bl_label = "Adjust over Time"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return animation.is_baked(context.scene.blendshape_talker.target)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = context.scene.blendshape_talker
-        layout = _fields(self.layout, context)
-        layout.use_property_decorate = True  # a click on the dot sets a key
-        problem = strips_problem(settings)
-        if problem:
-            explain(layout, context, problem)
-            return
-        group = settings.target.blendshape_talker
-        column = layout.column(align=True)
-        for name in ("speech", "upper_face", "lower_face", "blinks"):
-            column.prop(group, name, slider=True)
-        column = layout.column(align=True)
-        for name in ("smoothing", "delay", "lip_close", "lid_close"):
-            column.prop(group, name)
-        layout.operator(ResetControls.bl_idname, icon="LOOP_BACK")
-
-
-class ExportPanel(_TalkerPanel, bpy.types.Panel):
+class ExportPanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_export"
     bl_label = "Export"
     bl_options = {"DEFAULT_CLOSED"}
@@ -236,7 +177,7 @@ class ExportPanel(_TalkerPanel, bpy.types.Panel):
             explain(layout, context, "bake first; then the head can be exported")
 
 
-def _fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types.UILayout:
+def fields(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types.UILayout:
     """A column of named fields, grey while a bake runs."""
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -271,4 +212,4 @@ def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str,
     column.label(text=line, icon=icon)
 
 
-CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, EmotionStripsPanel, ControlsPanel, ExportPanel)
+CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, ExportPanel)

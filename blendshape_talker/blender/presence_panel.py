@@ -4,19 +4,14 @@ import bpy
 
 from . import joints, motion
 from .operators.presence import AddJoints, MoveAgain, TurnObject
-from .panels import BakePanel, explain
+from .panels import PanelBelowBake, explain
 from .presence import shown
 from .translations import translated
 
 
-class PresencePanel(bpy.types.Panel):
+class PresencePanel(PanelBelowBake, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_presence"
-    bl_parent_id = BakePanel.bl_idname
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Talker"
     bl_label = "Head and Eyes"
-    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         head, line = shown(context.scene)

@@ -8,6 +8,7 @@ from . import (
     controls,
     curves_panel,
     emotions,
+    emotions_panel,
     networks,
     panels,
     presence,
@@ -25,7 +26,8 @@ COMMAND = "blendshape_talker"
 CLASSES = (
     *controls.CLASSES,
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
-    *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES, *curves_panel.CLASSES,
+    *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES,
+    *emotions_panel.CLASSES, *curves_panel.CLASSES,
     *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
     *step_operators.CLASSES, *step_panel.CLASSES,
 )  # fmt: skip

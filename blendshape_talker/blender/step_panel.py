@@ -3,16 +3,13 @@
 import bpy
 
 from .operators.step import BringInStep, lines_out_of_step
-from .panels import BakePanel, explain
+from .panels import PanelBelowBake, explain
 
 
-class StepPanel(bpy.types.Panel):
+class StepPanel(PanelBelowBake, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_step"
-    bl_parent_id = BakePanel.bl_idname
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Talker"
     bl_label = "Out of Step"
+    bl_options = set()  # a warning that must be seen
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
