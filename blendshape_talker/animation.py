@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .expression.cues import Cue
+from .expression.cues import Cue, CueTake
 from .face.flame import LOWER_LIP, UPPER_LIP
 from .files import whole_file
 
@@ -27,8 +27,7 @@ class Animation:
     head_rotation (T, 3), eye_rotation (T, 2): radians by which the head turns from rest and the eyes turn in it, as
     :mod:`expression.head_motion` and :mod:`expression.gaze` define them; no part of the weights.
 
-    cues: the emotions as strips (:func:`expression.cues.arrange`); :meth:`pipeline.Talker.cue_weights` gives each one's
-    weights.
+    cue_takes: the emotions as strips (:func:`expression.cues.arrange`), each with its own weights at ``fps``.
     warnings: what is doubtful about the recording, a plain sentence each. closures_heard: how often speech closes the
     lips; closures_lost: seconds of those that these frames do not show. recalled: the recording had been heard before.
     """
@@ -44,7 +43,7 @@ class Animation:
     aperture_weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     head_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     eye_rotation: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    cues: tuple[Cue, ...] = ()
+    cue_takes: tuple[CueTake, ...] = ()
     warnings: tuple[str, ...] = ()
     closures_heard: int = 0
     closures_lost: tuple[float, ...] = ()
@@ -59,6 +58,11 @@ class Animation:
         for turned, axes in (("head_rotation", 3), ("eye_rotation", 2)):
             if not len(getattr(self, turned)):
                 object.__setattr__(self, turned, np.zeros((len(self.times), axes), np.float32))
+
+    @property
+    def cues(self) -> tuple[Cue, ...]:
+        """The emotions, from when to when and how strong."""
+        return tuple(take.cue for take in self.cue_takes)
 
     @property
     def emotion_weights(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
 from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
-from .expression.cues import Cue, arrange, blink_interval, by_start, fade, scaled
+from .expression.cues import Cue, CueTake, arrange, blink_interval, by_start, fade, rows_of, scaled
 from .expression.heard import NEUTRAL, heard_cues
 from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
@@ -217,9 +217,10 @@ class Talker:
             strips = by_start(strips + arrange(scaled(listed, share * intensity), recording.seconds, self.library))
         doubt = speech_warning(recording.samples, gap_mm) or wordless_warning(recording.samples, gap_mm)
         times = np.arange(max(1, round(recording.seconds * fps))) / fps
-        felt = self._felt(strips, times, seed, stage(0.96, 0.99, "shaping the expression"), stop)
+        takes = self._cue_takes(strips, fps, seed, stage(0.96, 0.99, "shaping the expression"), stop)
         if stop():
             raise Cancelled
+        felt = self._felt(takes, times)
         blendshapes = self.fusion_model.blendshapes
         gap = speech @ lip_gap_per_weight(blendshapes[: speech.shape[1]])
         sample_times = keep_contacts(times, gap, fps)
@@ -248,7 +249,7 @@ class Talker:
             aperture_weights=held,
             head_rotation=present.head,
             eye_rotation=present.eyes,
-            cues=strips,
+            cue_takes=takes,
             warnings=(*recording.warnings, *filter(None, (doubt, fallback))),
             closures_heard=found,
             closures_lost=lost,
@@ -359,20 +360,27 @@ class Talker:
             speech = self.fusion_model.weights(moved * gain[:, None], basis, "speech", shaping, cancelled)
             return speech, gap_mm.cpu().numpy()
 
-    def _felt(
-        self, cues: Sequence[Cue], times: np.ndarray, seed: int, progress: ProgressCallback, cancelled: CancelCallback
-    ) -> np.ndarray:
-        """(T, K_E) the sum of the cues, faded."""
-        result = np.zeros((len(times), len(self.fusion_model.names) - self.fusion_model.speech_count), np.float32)
+    def _cue_takes(
+        self, cues: Sequence[Cue], fps: float, seed: int, progress: ProgressCallback, cancelled: CancelCallback
+    ) -> tuple[CueTake, ...]:
+        """The weights of each cue in the frames that hold it."""
+        made = []
         for number, cue in enumerate(cues):
 
             def report(fraction: float, message: str = "", number: int = number) -> None:
                 progress((number + fraction) / len(cues), message)
 
-            on = fade(cue, times)
-            frames = np.flatnonzero(on)
-            if len(frames):
-                result[frames] += on[frames, None] * self.cue_weights(cue, times[frames], seed, report, cancelled)
+            rows = rows_of(cue, fps)
+            made.append(CueTake(cue, int(rows[0]), self.cue_weights(cue, rows / fps, seed, report, cancelled)))
+        return tuple(made)
+
+    def _felt(self, takes: Sequence[CueTake], times: np.ndarray) -> np.ndarray:
+        """(T, K_E) the sum of the cues, faded."""
+        result = np.zeros((len(times), len(self.fusion_model.names) - self.fusion_model.speech_count), np.float32)
+        for take in takes:
+            rows = slice(take.first, take.first + len(take.weights))
+            on = fade(take.cue, times[rows])
+            result[rows] += on[:, None] * take.weights[: len(on)]
         return result
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import pipeline
 from ..errors import TalkerError
-from ..expression.cues import Cue
+from ..expression.cues import Cue, CueTake, rows_of
 from ..face import meshes, neutral
 from ..files import plain_text
 from ..settings import AUTO, check_settings, voice_share
@@ -20,7 +20,7 @@ from ..speech import style
 from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
 from .animation import Take
 from .lines import checks, legacy, sound
-from .lines.cues import Asked, CueTake, rows_of
+from .lines.cues import Asked
 from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
 
 logger = logging.getLogger(__name__)
@@ -132,11 +132,6 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         )  # fmt: skip
     if not result.recalled:
         _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
-    taken = tuple(
-        CueTake(cue, int(rows[0]), talker.cue_weights(cue, rows / request.frame_rate, performance.seed))
-        for cue in result.cues
-        for rows in [rows_of(cue, request.frame_rate)]
-    )
     progress(0.99, "fitting the shapes to the mesh")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
@@ -148,7 +143,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     about = {
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
-        "fps": request.frame_rate, "cues": told, "warnings": warnings, "strips": len(taken),
+        "fps": request.frame_rate, "cues": told, "warnings": warnings, "strips": len(result.cues),
         "asked": [asked.times, asked.emotions],
         "closures": result.closures_heard,
         "lost": [float(second) for second in result.closures_lost],
@@ -156,7 +151,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     }  # fmt: skip
     return Take(
         result.names, result.speech_count, deltas, result.weights, request.start_frame,
-        result.blink_weights, result.blink_closure, about, taken, result.aperture_weights,
+        result.blink_weights, result.blink_closure, about, result.cue_takes, result.aperture_weights,
         result.head_rotation, result.eye_rotation,
     )  # fmt: skip
 

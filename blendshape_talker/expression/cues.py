@@ -71,6 +71,21 @@ class Cue:
         return None
 
 
+@dataclass(frozen=True)
+class CueTake:
+    """A cue as one take shows it: its weights (N, K_E), fully on, in frames (:func:`rows_of`) from ``first`` on."""
+
+    cue: Cue
+    first: int
+    weights: np.ndarray
+
+
+def rows_of(cue: Cue, rate: float) -> np.ndarray:
+    """(N,) frames from the start of a recording that hold a cue at ``rate`` frames a second."""
+    first = math.floor(cue.start * rate + 1e-6)
+    return np.arange(first, max(math.ceil(cue.end * rate - 1e-6), first + 1) + 1)
+
+
 def check_cues(cues: Sequence[Cue], names: Sequence[str]) -> None:
     """Raise a :class:`TalkerError` for the first cue that cannot be played, or for too many of them."""
     if len(cues) > MAXIMUM_CUES:

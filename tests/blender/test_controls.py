@@ -6,10 +6,9 @@ import pytest
 
 from blendshape_talker import checkpoint
 from blendshape_talker.blender import animation, controls, export, scene_io
-from blendshape_talker.blender.lines.cues import CueTake
 from blendshape_talker.expression.aperture import lip_layer
 from blendshape_talker.expression.controls import Controls, corrected_expression, corrected_speech
-from blendshape_talker.expression.cues import Cue
+from blendshape_talker.expression.cues import Cue, CueTake
 from blendshape_talker.expression.lids import blink_layer
 
 FIRST, COUNT, RATE = 21, 72, 24.0

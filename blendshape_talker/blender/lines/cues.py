@@ -4,7 +4,6 @@ The Action holds the emotion's weights as if fully on (:meth:`pipeline.Talker.cu
 the strip says from when to when and how it fades. Strips add up, so any of them may move, overlap another, or go.
 """
 
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +12,13 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...expression.cues import Cue
+from ...expression.cues import Cue, CueTake
 from . import actions, derived, layers, shapes, strength
 from .hands import retire
 from .marks import Line, is_cue, key_names, lines_of, read_action, write_mark
 
 ENDS_BEFORE = 0.01  # frames: a strip without blend-out would still show its last frame on the cue's end
 _MOVED = 0.02  # frames between where a strip lies and where it was put from which on hands have moved it
-
-
-@dataclass(frozen=True)
-class CueTake:
-    """One cue of a bake: its weights (N, K_E), fully on, from row ``first`` of the take's frames on."""
-
-    cue: Cue
-    first: int
-    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,12 +68,6 @@ class Frames:
         strip = min((strip for _, strip in speech), key=lambda strip: strip.frame_start)
         first = int(line.record["first"])
         return cls(float(rate), first, strip.frame_start + first - strip.action_frame_start)
-
-
-def rows_of(cue: Cue, rate: float) -> np.ndarray:
-    """(N,) frames from the start of a recording that hold a cue at ``rate`` frames a second."""
-    first = math.floor(cue.start * rate + 1e-6)
-    return np.arange(first, max(math.ceil(cue.end * rate - 1e-6), first + 1) + 1)
 
 
 def add(

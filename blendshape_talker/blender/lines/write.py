@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 
 from ...errors import TalkerError
+from ...expression.cues import CueTake
 from . import actions, checks, cues, derived, layers, legacy, shapes, strength
-from .cues import CueTake
 from .find import find_line, is_cut, says
 from .hands import retire, sweep
 from .marks import (

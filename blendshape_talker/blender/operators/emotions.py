@@ -5,7 +5,7 @@ from dataclasses import replace
 import bpy
 
 from ...errors import TalkerError
-from ...expression.cues import INTENSITY_RANGE, Cue, arrange
+from ...expression.cues import INTENSITY_RANGE, Cue, CueTake, arrange
 from ...expression.library import ExpressionLibrary
 from .. import animation, bake, controls, emotions, motion, timeline_view
 from ..lines import checks, cues, derived
@@ -68,7 +68,7 @@ class _OneEmotion(_OnStrips):
             if hasattr(self, name) and not self.properties.is_property_set(name):
                 setattr(self, name, getattr(context.scene.blendshape_talker, f"strip_{name}"))
 
-    def _take(self, context: bpy.types.Context, line: Line, cue: Cue) -> cues.CueTake:
+    def _take(self, context: bpy.types.Context, line: Line, cue: Cue) -> CueTake:
         seed = line.record.get("seed")
         names = derived.expression_shapes(line)
         rate = float(line.record["fps"])
