@@ -62,7 +62,7 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cues", metavar="F", help=cues_help)
     heard_help = "the voice's own share in the emotion: 0 as chosen (default) to 1 as heard (with auto)"
     parser.add_argument("--heard", type=float, metavar="X", help=heard_help)
-    style_help = f"of speaking: {', '.join(style.STYLES)}, or a file of `style` (average)"
+    style_help = f"of speaking: {', '.join(style.STYLES)}, a file of `style`, or a recording (average)"
     parser.add_argument("--style", default=style.AVERAGE, metavar="NAME", help=style_help)
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
@@ -97,7 +97,7 @@ def _check_files(arguments: argparse.Namespace) -> None:
 def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
     """The cues of ``--cues``; :class:`TalkerError` for any setting of the performance, or file, that cannot be."""
     _check_files(arguments)
-    style.named(arguments.style)
+    style.check(arguments.style)
     names = pipeline.emotions()
     listed = cues.read_cues(arguments.cues, names) if arguments.cues else None
     check_settings(arguments.emotion, arguments.intensity, arguments.fps, names, listed, arguments.heard)
@@ -110,7 +110,7 @@ def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progr
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
-        heard=arguments.heard, style=style.named(arguments.style),
+        heard=arguments.heard, style=talker.style(arguments.style),
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -151,12 +151,15 @@ def _hear(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def _add_style(commands: "Subparsers") -> None:
-    parser = commands.add_parser("style", help="a person's way of speaking from sound and motion, for --style")
+    parser = commands.add_parser(
+        "style", help="a person's way of speaking from sound, or sound and motion, for --style"
+    )
     parser.add_argument("audio", metavar="AUDIO", help="the recording, 5 s and longer")
     motion_help = (
-        "its motion: a .csv of Live Link Face, an .npz of animate, or an .npy of vertices (T, 15069), 60 a second"
+        "its motion, where it is known: a .csv of Live Link Face, an .npz of animate, or an .npy of vertices "
+        "(T, 15069), 60 a second"
     )
-    parser.add_argument("--motion", required=True, metavar="F", help=motion_help)
+    parser.add_argument("--motion", metavar="F", help=motion_help)
     parser.add_argument("--out", required=True, metavar="F.style", help="file to write")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.set_defaults(run=_style)
@@ -164,15 +167,19 @@ def _add_style(commands: "Subparsers") -> None:
 
 def _style(arguments: argparse.Namespace, progress: Progress) -> None:
     check_input(arguments.audio, "a recording")
-    check_input(arguments.motion, "a file of motion")
+    if arguments.motion:
+        check_input(arguments.motion, "a file of motion")
     if not arguments.out.lower().endswith(style.SUFFIX):
         raise TalkerError(f"{arguments.out}: a style ends {style.SUFFIX}; name it so")
-    check_outputs([arguments.out], [arguments.audio, arguments.motion])
+    check_outputs([arguments.out], [path for path in (arguments.audio, arguments.motion) if path])
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
     made = talker.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion)
     path = made.save(arguments.out)
     progress.close()
+    if made.reach is not None:
+        print(f"{path}: heard alone; the mouth opens {made.reach[0]:.1f} mm, its corners move {made.reach[1]:.1f} mm")
+        return
     opening, width = made.gains
     print(f"{path}: the mouth opens {opening:.2f} times as far as the average, its corners move {width:.2f} times")
 

@@ -25,7 +25,8 @@ from .expression.library import ExpressionLibrary
 from .expression.lids import blink_layer
 from .expression.presence import presence
 from .settings import AUTO, MODEL_FPS, check_settings, voice_share
-from .speech.audio import Recording, load_recording
+from .speech import style as styles
+from .speech.audio import SAMPLE_RATE, Recording, load_recording
 from .speech.emotion import Heard, VoiceEmotion
 from .speech.frames import keep_contacts, resample, take_gain
 from .speech.lip_sync import lost_closures
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MANNER_SECONDS = 120.0  # of a recording that a manner is heard in: more tells nothing new
 _APART_SECONDS = 0.5  # that sound and motion of one take may differ in length
 
 Result = TypeVar("Result")
@@ -106,6 +108,7 @@ class Talker:
         self.device = device
         self._memory: Memory[torch.Tensor] = Memory()
         self._voices: Memory[Heard] = Memory()
+        self._manners: Memory[np.ndarray] = Memory()
         self._voice_emotion: VoiceEmotion | None = None
         self._fallback = ""
 
@@ -256,11 +259,23 @@ class Talker:
             recalled=self._memory.recalled,
         )
 
-    def style_of(self, name: str, audio: str | os.PathLike[str], motion: str | os.PathLike[str]) -> Style:
-        """The style of somebody whose motion in a recording, 5 s and longer, is known: :func:`speech.style.fit`.
+    def style(self, name: str) -> Style | None:
+        """What :func:`speech.style.named` gives, or the manner that is heard in the recording ``name``."""
+        return self.style_of(os.path.basename(name), name) if styles.is_sound(name) else styles.named(name)
+
+    def style_of(self, name: str, audio: str | os.PathLike[str], motion: str | os.PathLike[str] | None = None) -> Style:
+        """The style of somebody heard in a recording, 5 s and longer (:func:`speech.style.heard`), or whose motion in
+        it is known besides (:func:`speech.style.fit`).
 
         motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`.
         """
+        if motion is None:
+            samples = load_recording(audio).samples[: round(_MANNER_SECONDS * SAMPLE_RATE)]
+            spoken = self._held(lambda: self._manners.recall(samples, lambda: self.speech_model.coefficients(samples)))
+            try:
+                return styles.heard(name, spoken, self.speech_model.basis)
+            except TalkerError as error:
+                raise TalkerError(f"{audio}: {error}") from None
         facs = dict(zip(self.library.directions, self.library.basis, strict=True))
         seen = read_motion(motion, self.fusion_model.names, self.fusion_model.blendshapes, facs)
         recording = load_recording(audio)

@@ -16,6 +16,7 @@ from blendshape_talker.settings import AUTO
 from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
 from blendshape_talker.speech.frames import take_gain
 from blendshape_talker.speech.memory import Memory
+from blendshape_talker.speech.style import Style
 
 DEMO = ASSETS / "demo_speech.flac"
 
@@ -219,3 +220,21 @@ def test_take_zero_changes_nothing_and_takes_do_not_depend_on_the_length():
     np.testing.assert_array_equal(short, long[:100])
     assert 0.75 <= long.min() < 0.95 and 1.05 < long.max() <= 1.25
     assert np.abs(np.diff(long)).max() < 0.03
+
+
+def test_a_recording_is_a_style_whose_mouth_it_opens_as_far(talker, tmp_path):
+    small = tmp_path / "small.style"
+    chosen = talker.style(str(DEMO))
+    assert chosen.reach is not None and talker.style("average") is None
+    Style(chosen.name, chosen.gains, chosen.habits, 0.5 * chosen.reach).save(small)
+    spoken = [
+        talker.animate(DEMO, "neutral", 1.0, fps=60, style=style) for style in (None, chosen, talker.style(str(small)))
+    ]
+    opened = lip_gap_per_weight(spoken[0].blendshapes[: spoken[0].speech_count])
+    plain, own, half = (np.percentile(take.speech_weights @ opened, 95) for take in spoken)
+    assert own == pytest.approx(plain, rel=0.02)
+    assert half == pytest.approx(0.5 * plain, rel=0.25)
+    brief = tmp_path / "brief.wav"
+    sf.write(brief, np.random.default_rng(0).normal(size=16000) * 0.1, 16000)
+    with pytest.raises(TalkerError, match="brief.wav: 1.0 s of sound are too little for a style"):
+        talker.style(str(brief))

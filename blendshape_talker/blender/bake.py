@@ -102,7 +102,7 @@ def make_request(
         performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues,
         performance.heard,
     )  # fmt: skip
-    style.named(performance.style)
+    style.check(performance.style)
     rest = animation.rest_vertices(target)
     return Request(
         performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
@@ -127,7 +127,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
-            style=style.named(performance.style), cancelled=cancelled,
+            style=talker.style(performance.style), cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:

@@ -76,12 +76,13 @@ class TalkerSettings(bpy.types.PropertyGroup):
             ("clear", "Clear", "Opens and widens more", 1),
             ("subdued", "Subdued", "Opens and widens less", 2),
             ("mumbling", "Mumbling", "Hardly opens; lips that meet still meet", 3),
-            ("file", "From File", "A person's own, made from sound and motion by the command 'style'", 4),
+            ("file", "From File", "A person's own: a file of the command 'style', or 5 s and more of that voice", 4),
         ],
     )  # fmt: skip
     style_file: bpy.props.StringProperty(
-        name="Style File", description="Path of a person's speaking style: NAME.style", subtype="FILE_PATH"
-    )
+        name="Style File", subtype="FILE_PATH",
+        description="Path of a person's speaking style (NAME.style), or of a recording of that person",
+    )  # fmt: skip
     start_frame: bpy.props.IntProperty(name="Start Frame", description="Frame at which the recording starts", default=1)
     blinks: bpy.props.BoolProperty(name="Blinks", description="Let the eyes blink now and then", default=True)
     take: bpy.props.IntProperty(

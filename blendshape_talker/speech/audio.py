@@ -31,6 +31,7 @@ _READ_FRAMES = 1 << 14
 _FREE_SECONDS, _BYTES_A_SECOND = 600, 20
 _UNKNOWN_FRAMES = 1 << 62
 _KINDS = "WAV, FLAC, OGG or MP3"
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,11 @@ The network moves the lips as people do on average. A clip with motion tells of 
 corners go, and from which of the network's movements that follows (a raised lip, a dropped jaw, a pucker): a least
 squares fit whose prior is the network itself, in milliseconds, from a few seconds of motion. Applying it changes the
 gap and the width of the mouth, along the directions in which the recording moves them anyway; where the lips meet they
-still meet. numpy only.
+still meet.
+
+A clip of sound alone tells how far its speaker's mouth goes, as the network hears it: other recordings are brought to
+that. Nothing else of the manner is carried over: how fast, how high and how loud somebody talks foretold no more of how
+far the mouth opens, in the few people measured, than the network hears. numpy only.
 """
 
 import os
@@ -17,7 +21,9 @@ import numpy as np
 from .. import checkpoint
 from ..errors import TalkerError
 from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
-from .lip_sync import CLOSED
+from ..files import check_input
+from . import audio
+from .lip_sync import CLOSED, FPS
 
 KIND = "speaking style"
 SUFFIX = ".style"
@@ -29,17 +35,21 @@ GAIN_RANGE = (0.3, 2.0)
 _FREE = 0.4  # of the 95th percentile of the gap: from here on a style does all it does; below CLOSED nothing
 _PRIOR = 0.3  # weight of the network's own movement in the fit, per frame of the clip
 _MM = 1000.0
+_LEAST_SPOKEN = 1.5  # seconds
+_OWN_SECONDS = 1.0  # a recording in which the mouth is open this long tells half of how far its speaker's goes
 
 
 @dataclass(frozen=True)
 class Style:
     """gains (2,): of the gap between the lips and of the mouth's width; habits (2, L, 3): mm that gap and width change
-    besides for each mm that a lip vertex of :func:`lip_vertices` moves; all zero in a style of plain gains.
+    besides for each mm that a lip vertex of :func:`lip_vertices` moves; all zero in a style of plain gains. reach (2,):
+    how far gap and width go in mm (:func:`reach_of`), whatever the recording; the gains come on top.
     """
 
     name: str
     gains: np.ndarray
     habits: np.ndarray
+    reach: np.ndarray | None = None
 
     @classmethod
     def plain(cls, name: str, opening: float = 1.0, width: float = 1.0) -> "Style":
@@ -52,6 +62,8 @@ class Style:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write what :meth:`load` reads, at best as ``NAME.style``."""
         arrays = {"gains": self.gains.astype(np.float32), "habits": self.habits.astype(np.float32)}
+        if self.reach is not None:
+            arrays["reach"] = self.reach.astype(np.float32)
         return checkpoint.save(path, KIND, {"name": self.name}, arrays)
 
     @classmethod
@@ -64,14 +76,19 @@ class Style:
             raise TalkerError(f"{path}: not a whole speaking style; make it again")
         if not (np.isfinite(gains).all() and np.isfinite(habits).all()):
             raise TalkerError(f"{path}: holds numbers that are not finite; make it again")
-        return cls(str(config.get("name", "")), gains.astype(float), habits.astype(float))
+        reach = arrays.get("reach")
+        if reach is not None and (reach.shape != (2,) or not np.isfinite(reach).all() or reach.min() < 0):
+            raise TalkerError(f"{path}: not a whole speaking style; make it again")
+        whole = None if reach is None else reach.astype(float)
+        return cls(str(config.get("name", "")), gains.astype(float), habits.astype(float), whole)
 
     def apply(self, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
         """Coefficients (T, K) of ``basis`` (K, 5023, 3), metres, in this style; float32, closed lips as closed."""
         coefficients = np.asarray(coefficients, np.float64)
         mouth = mouth_measures(basis)
         measured = coefficients @ mouth
-        moved = measured @ np.diag(self.gains - 1) + coefficients @ self._per_coefficient(basis)
+        gains = self.gains if self.reach is None else self.gains * self._towards_reach(measured)
+        moved = measured @ np.diag(gains - 1) + coefficients @ self._per_coefficient(basis)
         opening = np.percentile(measured[:, 0], 95) if len(measured) else 0.0
         if opening <= 0:
             return coefficients.astype(np.float32)
@@ -85,10 +102,30 @@ class Style:
         result: np.ndarray = coefficients + moved @ _ways(coefficients, mouth)
         return result.astype(np.float32)
 
+    def _towards_reach(self, measured: np.ndarray) -> np.ndarray:
+        """(2,) gains that bring gap and width (T, 2) mm to the reach, the less the shorter the mouth is open."""
+        seconds = float(_open(measured).sum()) / FPS
+        share = seconds / (seconds + _OWN_SECONDS)
+        gains: np.ndarray = (self.reach / np.maximum(reach_of(measured), 0.1)) ** share
+        return np.clip(gains, *GAIN_RANGE)
+
     def _per_coefficient(self, basis: np.ndarray) -> np.ndarray:
         """(K, 2) mm of gap and width that the habits add per coefficient."""
         habits: np.ndarray = _MM * np.einsum("kvc,mvc->km", basis[:, lip_vertices()], self.habits)
         return habits
+
+
+def is_sound(name: str) -> bool:
+    """Whether a style's name is a recording, whose speaker's manner is to be heard (``Talker.style``)."""
+    return name not in STYLES and Path(name).suffix.lower() in audio.SUFFIXES
+
+
+def check(name: str) -> None:
+    """:class:`TalkerError` for a style that cannot be, before any work: no such name, file or recording."""
+    if is_sound(name):
+        check_input(name, "a recording of 5 s and more")
+    else:
+        named(name)
 
 
 def named(name: str) -> Style | None:
@@ -96,7 +133,8 @@ def named(name: str) -> Style | None:
     if name.lower().endswith(SUFFIX):
         return Style.load(name)
     if name not in STYLES:
-        raise TalkerError(f"no speaking style {name!r}; choose one of {', '.join(STYLES)}, or a file ending {SUFFIX}")
+        known = ", ".join(STYLES)
+        raise TalkerError(f"no speaking style {name!r}; choose one of {known}, a file ending {SUFFIX} or a recording")
     return None if name == AVERAGE else Style.plain(name, *STYLES[name])
 
 
@@ -114,6 +152,40 @@ def mouth_measures(basis: np.ndarray) -> np.ndarray:
     width = np.sign(load_head().vertices[left, 0] - load_head().vertices[right, 0]) * (basis[:, left] - basis[:, right])
     measures: np.ndarray = _MM * np.stack([gap, width[:, 0]], axis=1)
     return measures
+
+
+def reach_of(measured: np.ndarray) -> np.ndarray:
+    """(2,) mm: 95th percentile of the gap and deviation of the width while the mouth is open, of (T, 2) mm; zeros where
+    it never is. Silence counts for nothing.
+    """
+    spoken = measured[_open(measured)]
+    if not len(spoken):
+        return np.zeros(2)
+    return np.array([np.percentile(spoken[:, 0], 95), spoken[:, 1].std()])
+
+
+def _open(measured: np.ndarray) -> np.ndarray:
+    """(T,) true where the mouth is open, not only parted."""
+    if not len(measured):
+        return np.zeros(0, bool)
+    is_open: np.ndarray = measured[:, 0] > max(0.1, CLOSED * np.percentile(measured[:, 0], 99))
+    return is_open
+
+
+def heard(name: str, coefficients: np.ndarray, basis: np.ndarray) -> Style:
+    """The style of somebody who is only heard: how far the network opens and widens the mouth for them.
+
+    coefficients: (T, K), what it makes of the sound. :class:`TalkerError` for less than 5 s, or where nobody speaks for
+    a second and a half of them.
+    """
+    seconds = len(coefficients) / FPS
+    if seconds < SHORTEST_SECONDS - 1 / FPS:
+        raise TalkerError(f"{seconds:.1f} s of sound are too little for a style; at least {SHORTEST_SECONDS:g} s")
+    measured = np.asarray(coefficients, np.float64) @ mouth_measures(basis)
+    spoken = _open(measured).sum() / FPS
+    if spoken < _LEAST_SPOKEN or reach_of(measured)[0] < 1.0:
+        raise TalkerError("hardly anybody speaks in this recording; a style needs 5 s with speech")
+    return Style(name, np.ones(2), np.zeros((2, len(lip_vertices()), 3)), reach_of(measured))
 
 
 def fit(

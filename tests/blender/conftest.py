@@ -64,6 +64,9 @@ class SyntheticTalker:
 
     speech_count, expression_count, seconds = 4, 3, 1.5
 
+    def style(self, name):
+        return None if name == "average" else name
+
     def animate(self, audio, emotion, intensity, fps, blinks, seed, progress, cancelled, cues=None, **_more):
         count = self.speech_count + self.expression_count
         progress(0.5, "listening")

@@ -224,6 +224,28 @@ def test_cues_from_a_file_take_the_place_of_the_emotion(ready, synthetic_talker,
     assert seen[-1] is None and emotions.spoken(animation.lines(ready.target)[0]) == "neutral"
 
 
+def test_a_style_is_a_file_or_a_recording_that_is_there(ready, synthetic_talker, recording, tmp_path, monkeypatch):
+    seen = []
+    animate = synthetic_talker.animate
+    monkeypatch.setattr(
+        synthetic_talker,
+        "animate",
+        lambda *values, **named: (seen.append(named["style"]), animate(*values, **named))[1],
+    )
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"} and seen == [None]
+    ready.style = "file"
+    for path, reason in (
+        ("", "no style file chosen"),
+        ("gone.wav", "gone.wav: .*not found"),
+        ("gone.style", "gone.style"),
+    ):
+        ready.style_file = str(tmp_path / path) if path else ""
+        with pytest.raises(RuntimeError, match=reason):
+            bpy.ops.blendshape_talker.bake()
+    ready.style_file = str(recording)
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"} and seen == [None, str(recording)]
+
+
 def test_a_doubtful_recording_is_said_and_remembered(ready, synthetic_talker, monkeypatch, capfd):
     animate = synthetic_talker.animate
     monkeypatch.setattr(

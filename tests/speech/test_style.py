@@ -114,3 +114,47 @@ def test_what_cannot_be_a_style_is_one_line(tmp_path):
     (tmp_path / "x.style").write_text("{}")
     with pytest.raises(TalkerError, match="speaking style"):
         style.named(str(tmp_path / "x.style"))
+
+
+def test_a_manner_that_is_heard_brings_another_movement_to_its_reach(tmp_path):
+    wide = style.heard("wide", 1.5 * movement(seed=1), BASIS)
+    wide.save(tmp_path / "wide.style")
+    again, other = style.named(str(tmp_path / "wide.style")), movement(30.0, seed=2)
+    moved = again.apply(other, BASIS) @ MOUTH
+    before, after = style.reach_of(other @ MOUTH), style.reach_of(moved)
+    assert again.reach == pytest.approx(style.reach_of(1.5 * movement(seed=1) @ MOUTH), rel=1e-3)
+    assert abs(np.log(after[0] / again.reach[0])) < 0.25 * abs(np.log(before[0] / again.reach[0]))
+    shut = other @ MOUTH[:, 0] < 0.15 * np.percentile(other @ MOUTH[:, 0], 95)
+    assert (moved[shut, 0] < 0.15 * np.percentile(moved[:, 0], 95) + 1e-3).all()
+    same = style.heard("same", other, BASIS).apply(other, BASIS)
+    assert same == pytest.approx(other, abs=1e-4)
+
+
+def test_silence_counts_for_nothing_in_a_manner_and_a_word_tells_little():
+    spoken, wide = movement(), style.heard("wide", 1.5 * movement(seed=1), BASIS)
+    pause = np.zeros((600, len(BASIS)))
+    assert style.reach_of(np.concatenate([pause, spoken, pause]) @ MOUTH) == pytest.approx(
+        style.reach_of(spoken @ MOUTH)
+    )
+    word = spoken[:30]
+    gained = np.percentile(wide.apply(word, BASIS) @ MOUTH[:, 0], 95) / np.percentile(word @ MOUTH[:, 0], 95)
+    assert 1.02 < gained < 1.3
+    assert not wide.apply(pause, BASIS).any() and not len(wide.apply(pause[:0], BASIS))
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [(movement(4.0), "at least 5 s"), (np.zeros((600, len(BASIS))), "hardly anybody speaks")],
+)
+def test_a_clip_without_a_manner_is_one_line(made, reason):
+    with pytest.raises(TalkerError, match=reason):
+        style.heard("nobody", made, BASIS)
+
+
+def test_a_recording_is_a_style_once_it_is_there(tmp_path):
+    assert style.is_sound("someone.WAV") and not style.is_sound("clear") and not style.is_sound("x.style")
+    with pytest.raises(TalkerError, match="not found|no such|does not exist"):
+        style.check(str(tmp_path / "nobody.wav"))
+    style.check("clear")
+    with pytest.raises(TalkerError, match="a recording"):
+        style.check("loud")

@@ -8,10 +8,9 @@ from bpy_extras.io_utils import ImportHelper
 from ... import pipeline
 from ...expression.cues import read_cues
 from ...files import check_input
+from ...speech.audio import SUFFIXES
 from .. import bake
 from .common import idle, reported
-
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 
 class OpenRecording(bpy.types.Operator, ImportHelper):

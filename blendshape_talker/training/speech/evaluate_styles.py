@@ -1,7 +1,8 @@
 """Does a person's style bring the mouth closer to that person than another's does? `evaluate styles` says it.
 
 A style is fitted to the first sentences of each person of the people's corpus, what the camera saw of the lips' gap and
-the mouth's width, and applied to other sentences of everybody. Figures are means over a person's sentences, at lag 0.
+the mouth's width, and applied to other sentences of everybody; so is the one that is heard in
+those sentences. Figures are means over a person's sentences, at lag 0.
 """
 
 import json
@@ -14,7 +15,7 @@ from ...errors import TalkerError
 from ...files import whole_file
 from ...speech.lip_sync import CLOSED, correlation, relative
 from ...speech.network import SpeechModel
-from ...speech.style import Style, fit, mouth_measures
+from ...speech.style import Style, fit, heard, mouth_measures
 from ..corpus.people import read_seen
 from ..corpus.speech_layouts import read_corpus
 from .evaluate import table
@@ -38,7 +39,8 @@ def run(
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """The table as text: a row per person. none: the network's average; opening: 95th percentile of the gap over the
+    """Two tables as text, a row per person: styles from sound and motion, and from sound alone. none:
+    the network's average; opening: 95th percentile of the gap over the
     camera's, for the others how far it is off on average, as a factor.
     """
     people: dict[str, list] = {}
@@ -50,25 +52,31 @@ def run(
             f"{corpus}: two people of {_FEWEST} sentences are needed, and 1 to {_FEWEST // 2} for a style"
         )
     model = SpeechModel.load(weights)
-    heard: dict[str, list[Clip]] = {}
+    takes: dict[str, list[Clip]] = {}
     for number, (name, sequences) in enumerate(people.items()):
         for sequence in sequences:
             if progress is not None:
                 progress(number / len(people), f"Hearing {sequence.name}")
             made, seen = model.coefficients(sequence.samples()), read_seen(corpus, sequence.name)[:, :2]
             frames = min(len(made), len(seen))
-            heard.setdefault(name, []).append((made[:frames], seen[:frames]))
-    styles = {
-        name: fit(name, [made for made, _ in clips[:sentences]], [seen for _, seen in clips[:sentences]], model.basis)
-        for name, clips in heard.items()
+            takes.setdefault(name, []).append((made[:frames], seen[:frames]))
+    shown = {name: clips[:sentences] for name, clips in takes.items()}
+    makers: dict[str, Callable[[str, list[Clip]], Style]] = {
+        "sound and motion": lambda name, clips: fit(
+            name, [made for made, _ in clips], [seen for _, seen in clips], model.basis
+        ),
+        "sound alone": lambda name, clips: heard(name, np.concatenate([made for made, _ in clips]), model.basis),
     }
-    figures = {name: _figures(clips[_FEWEST // 2 :], name, styles, model.basis) for name, clips in heard.items()}
-    figures = {"mean": {key: _mean([row[key] for row in figures.values()]) for key in COLUMNS}, **figures}
-    figures["mean"]["takes"] = int(sum(row["takes"] or 0 for name, row in figures.items() if name != "mean"))
+    figures = {}
+    for given, maker in makers.items():
+        styles = {name: maker(name, clips) for name, clips in shown.items()}
+        rows = {name: _figures(clips[_FEWEST // 2 :], name, styles, model.basis) for name, clips in takes.items()}
+        mean = {key: _mean([row[key] for row in rows.values()]) for key in COLUMNS}
+        figures[given] = {"mean": {**mean, "takes": sum(row["takes"] or 0 for row in rows.values())}, **rows}
     if json_path is not None:
         with whole_file(json_path) as stream:
             stream.write(json.dumps(figures, indent=1).encode())
-    return table(figures, COLUMNS)
+    return "\n\n".join(f"{given}\n{table(rows, COLUMNS)}" for given, rows in figures.items())
 
 
 def _figures(clips: list[Clip], name: str, styles: dict[str, Style], basis: np.ndarray) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from blendshape_talker import checkpoint
 from blendshape_talker.speech.network import load_weights
-from blendshape_talker.speech.style import fit, mouth_measures
+from blendshape_talker.speech.style import fit, heard, mouth_measures
 from blendshape_talker.training.speech.evaluate_styles import _figures
 
 _, _, BASIS = load_weights(checkpoint.ASSETS / "speech.npz")
@@ -38,4 +38,16 @@ def test_the_own_style_is_nearest():
         row = _figures(own[5:], name, styles, BASIS)
         assert row["gap_own"] > max(row["gap_none"], row["gap_best"])
         assert abs(np.log(row["opening_own"])) < np.log(row["opening_others"])
+        assert row["kept"] > 0.99
+
+
+def test_of_who_is_only_heard_the_opening_is_nearest():
+    people = {
+        name: [(size * made, size * np.maximum(made @ MOUTH, 0)) for made, _ in clips(seed, 1.0)]
+        for name, seed, size in (("wide", 1, 1.0), ("narrow", 2, 0.5))
+    }
+    styles = {name: heard(name, np.concatenate([made for made, _ in own[:5]]), BASIS) for name, own in people.items()}
+    for name, own in people.items():
+        row = _figures(own[5:], name, styles, BASIS)
+        assert abs(np.log(row["opening_own"])) < 0.1 < 0.3 < np.log(row["opening_others"])
         assert row["kept"] > 0.99
