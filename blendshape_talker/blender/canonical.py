@@ -25,7 +25,7 @@ class CanonicalFrame:
 
     def canonical_deltas(self, deltas: np.ndarray) -> np.ndarray:
         """Displacements (K, N, 3) of the mesh as (K, 5023, 3) of the canonical head, in metres."""
-        return (self.fit.scale * deltas @ self.fit.rotation.T)[:, self.pick]
+        return (deltas @ (self.fit.scale * self.fit.rotation.T).astype(deltas.dtype))[:, self.pick]
 
     def mesh_deltas(self, deltas: np.ndarray) -> np.ndarray:
         """Canonical displacements (…, 3) in the head's own unit and axes."""

@@ -106,11 +106,11 @@ def _follow(item: bpy.types.Object, head: bpy.types.Object, frame: CanonicalFram
         if block.name not in moves:
             own.driver_remove(shapes.value_path(block.name))
             item.shape_key_remove(block)
-    own.reference_key.data.foreach_set("co", rest.ravel())
+    shapes.move(own.reference_key, rest)
     for name, delta in moves.items():
         block = own.key_blocks.get(name) or item.shape_key_add(name=name, from_mix=False)
         block.slider_min, block.slider_max = -shapes.SLIDER_LIMIT, shapes.SLIDER_LIMIT
-        block.data.foreach_set("co", (rest + delta).ravel())
+        shapes.move(block, rest + delta)
         _drive(own, name, head)
     item.data.update()
 

@@ -43,7 +43,7 @@ class Mouth:
 
     def jaw_motion(self, deltas: np.ndarray) -> np.ndarray:
         """How far the jaw moves (…, 3), in :data:`JAW_MOTIONS`, where the head moves by (…, 5023, 3) metres."""
-        motion: np.ndarray = np.einsum("...nd,jnd->...j", deltas[..., self.detector_vertices, :], self.detector)
+        motion: np.ndarray = np.tensordot(deltas[..., self.detector_vertices, :], self.detector, ([-2, -1], [1, 2]))
         return motion
 
     def deltas(self, deltas: np.ndarray) -> np.ndarray:
@@ -51,9 +51,10 @@ class Mouth:
         return self._moved(self.jaw_motion(deltas), deltas)
 
     def _moved(self, motion: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-        rigid = np.einsum("...j,jvd->...vd", motion, self.jaw)
         share = self.lip_weights[:, None]
-        moved: np.ndarray = (1 - share) * rigid + share * deltas[..., self.lip_vertices, :]
+        moved: np.ndarray = np.tensordot(motion, (1 - share) * self.jaw, 1)
+        rim = np.flatnonzero(self.lip_weights)
+        moved[..., rim, :] += share[rim] * deltas[..., self.lip_vertices[rim], :]
         return moved.astype(np.float32)
 
     def key_deltas(self, deltas: np.ndarray) -> np.ndarray:

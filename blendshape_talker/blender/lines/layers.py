@@ -172,7 +172,8 @@ def write_rest(keys: bpy.types.Key, head: str, names: list[str], start: int) -> 
         actions.use_in_strip(strip, action)
         strip.name, strip.extrapolation, strip.select, track.select = TRACKS[REST], "HOLD", False, False
         return
-    missing = [path for path in paths if path not in actions.read_curves(action)]
+    there = {curve.data_path for curve in actions.curves_of(action)}
+    missing = [path for path in paths if path not in there]
     first = read_action(action)["first"]
     actions.write_curves(action, "Rest", missing, np.array([first, first + 1]), np.zeros((2, len(missing))))
 

@@ -37,6 +37,11 @@ def coordinates_of(block: bpy.types.ShapeKey) -> np.ndarray:
     return _coordinates(_points(block))
 
 
+def move(block: bpy.types.ShapeKey, coordinates: np.ndarray) -> None:
+    """Put the vertices of a shape key to (V, 3)."""
+    _points(block).foreach_set("co", np.asarray(coordinates, np.float32).ravel())
+
+
 def value_path(name: str) -> str:
     """The data path, from the shape keys, of a shape key's value."""
     return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
@@ -74,10 +79,10 @@ def write_shapes(
             fresh = not (sculpted and _alike(signature, written[name]))
             if sculpted and fresh:
                 copy = target.shape_key_add(name=f"{block.name} sculpted", from_mix=False)
-                _points(copy).foreach_set("co", coordinates_of(block).ravel())
+                move(copy, coordinates_of(block))
                 copy.value = 0.0
         if fresh:
-            _points(block).foreach_set("co", (basis + delta).astype(np.float32).ravel())
+            move(block, basis + delta)
             block.relative_key = keys.reference_key
         result[name], signatures[name] = block.name, signature
     target.active_shape_key_index = min(active, len(keys.key_blocks) - 1)
