@@ -3,6 +3,7 @@
 As a Blender extension this module is the entry point; as a library start at :mod:`.pipeline`.
 """
 
+import gc
 import importlib.util
 import os
 import sys
@@ -29,8 +30,13 @@ def register() -> None:
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if missing and missing != ["torch"]:
         raise RuntimeError(_lack(missing))
-    from .blender import registration
-
+    collecting = gc.isenabled()
+    gc.disable()  # what modules bring stays; to look through all of Blender's for it took a tenth of the time
+    try:
+        from .blender import registration
+    finally:
+        if collecting:
+            gc.enable()
     registration.register(_command_line)
     # the preferences, which can be read only now, may name a folder with PyTorch
     if missing and importlib.util.find_spec("torch") is None:

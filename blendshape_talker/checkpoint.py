@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,17 @@ def save(path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arr
     return target
 
 
-def load(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def load_config(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
+    """Read the configuration alone, which takes a moment however large the arrays are; errors as :func:`load`."""
+    return load(path, kind, {_HEADER})[0]
+
+
+def load(
+    path: str | os.PathLike[str], kind: str, names: Container[str] | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read ``(config, arrays)`` back; :class:`TalkerError` when the file is missing, broken or of another kind."""
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, names)
         header = json.loads(arrays.pop(_HEADER).tobytes())
         found, config = header["kind"], dict(header["config"])
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 ``Talker.load().animate("speech.wav", "happy")`` gives an :class:`Animation`: two sets of blendshapes on FLAME's
 vertices and their weights over time. Blender, the command line and the tests all go through here. Nothing at the top
-of this module imports torch: Blender reads the list of emotions from it when it draws the panel.
+of this module imports torch.
 """
 
 import logging
@@ -21,7 +21,7 @@ from .expression.aperture import lip_layer, opening_only
 from .expression.blinks import blink_closure
 from .expression.cues import Cue, CueTake, arrange, blink_interval, by_start, fade, rows_of, scaled
 from .expression.heard import NEUTRAL, heard_cues
-from .expression.library import ExpressionLibrary
+from .expression.library import ExpressionLibrary, emotion_names
 from .expression.lids import blink_layer
 from .expression.presence import presence
 from .settings import AUTO, MODEL_FPS, check_settings, voice_share
@@ -54,7 +54,7 @@ CancelCallback = Callable[[], bool]
 
 def emotions() -> tuple[str, ...]:
     """Names of the bundled emotions, ``neutral`` first."""
-    return ExpressionLibrary.load().names
+    return emotion_names()
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
-from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue, CueTake, rows_of
+from ..expression.library import emotion_names
 from ..face import meshes, neutral
 from ..files import plain_text
 from ..settings import AUTO, check_settings, voice_share
@@ -22,6 +23,9 @@ from .animation import Take
 from .lines import checks, legacy, sound
 from .lines.cues import Asked
 from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
+
+if TYPE_CHECKING:
+    from .. import pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +103,7 @@ def make_request(
     if lost and not replace:
         raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
     check_settings(
-        performance.emotion, performance.intensity, frame_rate_of(scene), pipeline.emotions(), performance.cues,
+        performance.emotion, performance.intensity, frame_rate_of(scene), emotion_names(), performance.cues,
         performance.heard,
     )  # fmt: skip
     style.check(performance.style)

@@ -7,9 +7,9 @@ from pathlib import Path
 import bpy
 from mathutils import Quaternion
 
-from .. import pipeline
 from ..errors import TalkerError
 from ..expression.cues import Cue
+from ..expression.library import emotion_names
 from ..files import check_input
 from ..settings import check_settings
 from ..speech.style import AVERAGE
@@ -61,7 +61,7 @@ def bake_to_files(
         raise TalkerError(f"{Path(preview).name}: a preview is an .mp4; name it so")
     for path in exports:
         format_of(path)
-    check_settings(emotion, intensity, fps, pipeline.emotions(), cues, heard)
+    check_settings(emotion, intensity, fps, emotion_names(), cues, heard)
     if reduce is not None:
         fewer_keys.check_bound(reduce)
     check_input(audio, "a recording")

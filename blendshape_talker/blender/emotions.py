@@ -6,8 +6,8 @@ import zlib
 import bpy
 import numpy as np
 
-from .. import pipeline
 from ..errors import TalkerError
+from ..expression.library import emotion_names
 from ..settings import AUTO
 from .lines.cues import baked_cue, cue_strips
 from .lines.marks import Line
@@ -60,7 +60,7 @@ def number(name: str) -> int:
 def menu() -> tuple[tuple[str, str, str, str, int], ...]:
     """The emotions as Blender's enum wants them: (identifier, name, description, icon, number); "" heads a column."""
     try:
-        names = pipeline.emotions()
+        names = emotion_names()
     except TalkerError as error:  # a broken installation must not keep Blender from starting; Bake says what is wrong
         logger.error("%s", error)
         names = ("neutral",)

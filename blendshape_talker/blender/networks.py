@@ -6,27 +6,33 @@ panel has been open for a while; Blender goes on meanwhile and is never waited f
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import bpy
 
-from .. import devices, pipeline
+from .. import devices
 from ..errors import Cancelled
 from ..job import Job, Progress
 from .properties import chosen_device
+
+if TYPE_CHECKING:
+    from .. import pipeline
 
 _PICKED_SECONDS = 1.0
 _OPEN_SECONDS = 10.0
 _PATIENCE_SECONDS = 5.0  # for PyTorch's import to end where Blender is quit in the middle of it
 
 _lock = threading.Lock()
-_talkers: dict[str, pipeline.Talker] = {}
-_expressions: list[pipeline.Expressions] = []
+_talkers: "dict[str, pipeline.Talker]" = {}
+_expressions: "list[pipeline.Expressions]" = []
 _loading: Job[None] | None = None
 _first_seen: float | None = None
 
 
-def talker(device: str) -> pipeline.Talker:
+def talker(device: str) -> "pipeline.Talker":
     """The networks on ``device``, loaded if they are not; any thread may ask. :class:`TalkerError`."""
+    from .. import pipeline  # with all that hears: enabling the add-on goes without
+
     with _lock:
         if device not in _talkers:
             _talkers.clear()
@@ -34,8 +40,10 @@ def talker(device: str) -> pipeline.Talker:
         return _talkers[device]
 
 
-def expressions(device: str) -> pipeline.Expressions:
+def expressions(device: str) -> "pipeline.Expressions":
     """What makes an emotion's weights: a part of the networks where they are loaded, else alone, on the CPU."""
+    from .. import pipeline
+
     with _lock:
         loaded = _talkers.get(device)
         if loaded is not None and loaded.device == "cpu":

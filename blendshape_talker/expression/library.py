@@ -112,6 +112,13 @@ class ExpressionLibrary:
         return result * _envelope(clock, clock[-1], chosen.onset, chosen.offset)[:, None].astype(np.float32)
 
 
+@functools.lru_cache(maxsize=1)
+def emotion_names() -> tuple[str, ...]:
+    """Names of the bundled emotions, ``neutral`` first, without what they look like: Blender's menu asks at start."""
+    config = checkpoint.load_config(checkpoint.ASSETS / FILE_NAME, KIND)
+    return tuple(str(entry["name"]) for entry in config["emotions"])
+
+
 @functools.lru_cache(maxsize=4)
 def _load(directory: Path) -> ExpressionLibrary:
     config, arrays = checkpoint.load(directory / FILE_NAME, KIND)

@@ -4,9 +4,9 @@ import os
 
 import bpy
 
-from ... import pipeline
 from ...errors import TalkerError
 from ...expression.cues import read_cues
+from ...expression.library import emotion_names
 from ...job import Job
 from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
@@ -63,7 +63,7 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
         style=_style_of(settings),
         heard=settings.heard if settings.cues or settings.emotion != AUTO else None,
-        cues=tuple(read_cues(cues, pipeline.emotions())) if cues else None,
+        cues=tuple(read_cues(cues, emotion_names())) if cues else None,
     )  # fmt: skip
 
 

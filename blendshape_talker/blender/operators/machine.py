@@ -1,16 +1,19 @@
 """Buttons of the preferences: time the devices of this machine, try a PyTorch of one's own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ... import device_test, own_torch
+from ... import own_torch
 from ...errors import Cancelled, TalkerError
 from ...job import Job, Progress
 from .. import networks
 from ..properties import TalkerPreferences, own_torch_folder, preferences
 from .common import allowed, reported
+
+if TYPE_CHECKING:
+    from ... import device_test
 
 _POLL_SECONDS = 0.2
 _watching: dict[Callable[[], float | None], Job] = {}
@@ -77,11 +80,15 @@ class TestDevices(_InBackground, bpy.types.Operator):
     bl_label = "Test"
     bl_options = {"INTERNAL"}
 
-    def _start(self, context: bpy.types.Context) -> Job[list[device_test.Timing]]:
+    def _start(self, context: bpy.types.Context) -> "Job[list[device_test.Timing]]":
+        from ... import device_test
+
         return Job(device_test.time_devices, "blendshape-talker-test").start()
 
     @staticmethod
-    def _show(context: bpy.types.Context, timings: list[device_test.Timing]) -> str:
+    def _show(context: bpy.types.Context, timings: "list[device_test.Timing]") -> str:
+        from ... import device_test
+
         advice = device_test.advice(timings)
         context.window_manager.blendshape_talker.devices = "\n".join([*map(str, timings), advice])
         return advice

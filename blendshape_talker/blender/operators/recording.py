@@ -5,8 +5,8 @@ import os
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ... import pipeline
 from ...expression.cues import read_cues
+from ...expression.library import emotion_names
 from ...files import check_input
 from ...speech.audio import SUFFIXES
 from .. import bake
@@ -57,7 +57,7 @@ class OpenCues(bpy.types.Operator, ImportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
         with reported(self, outcome):
-            found = read_cues(self.filepath, pipeline.emotions())
+            found = read_cues(self.filepath, emotion_names())
             context.scene.blendshape_talker.cues = self.filepath
             self.report({"INFO"}, f"{len(found)} cues in {os.path.basename(self.filepath)}")
         return outcome
