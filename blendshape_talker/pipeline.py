@@ -211,7 +211,7 @@ class Talker:
         strips = arrange([] if share == 1.0 else scaled(cues, 1.0 - share), recording.seconds, self.library)
         if stop():
             raise Cancelled
-        prosody = read_prosody(recording.samples)
+        prosody = read_prosody(recording.samples, stop)
         speech, gap_mm = self._held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop, style))
         if share > 0.0:
             listed = self._cues_of(self._voice(recording.samples, prosody), prosody, recording)
@@ -297,7 +297,7 @@ class Talker:
         Unsure is neutral, and neutral is no cue, but one where there is no other. Raises as :meth:`animate` does.
         """
         recording = load_recording(audio)
-        prosody = read_prosody(recording.samples)
+        prosody = read_prosody(recording.samples, cancelled)
         voice = self._voice(recording.samples, prosody, progress, cancelled)
         return voice, self._cues_of(voice, prosody, recording) or [Cue(0.0, recording.seconds, NEUTRAL)]
 

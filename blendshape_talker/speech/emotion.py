@@ -116,7 +116,8 @@ def statistics(features: np.ndarray, prosody: Prosody) -> tuple[np.ndarray, np.n
             continue
         times.append(0.5 * (part.start + part.stop) / FEATURE_RATE)
         heard = _spread(features[part].astype(np.float32), spoken[part])
-        found.append(np.concatenate([heard, _manner(prosody.pitch[part], prosody.loudness[part], spoken[part])]))
+        manner = _manner(prosody.pitch[part], prosody.loudness[part], spoken[part])
+        found.append(np.concatenate([heard, manner], dtype=np.float32))  # an hour's are 90 MB in double precision
     width = 3 * features.shape[1] + MANNERS
     return np.array(times), np.array(found, np.float32).reshape(-1, width)
 

@@ -5,12 +5,13 @@ of the extension's zip.
 """
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import checkpoint
-from ..errors import TalkerError
+from ..errors import Cancelled, TalkerError
 from .audio import SAMPLE_RATE, SHORTEST_SECONDS
 
 if TYPE_CHECKING:
@@ -36,28 +37,36 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return rows
 
 
-def log_mel_of(samples: "torch.Tensor") -> "torch.Tensor":
-    """:func:`log_mel` of float32 samples on any device, computed there."""
+def log_mel_of(samples: "torch.Tensor", cancelled: Callable[[], bool] | None = None) -> "torch.Tensor":
+    """:func:`log_mel` of float32 samples on any device, computed there; :class:`Cancelled` where ``cancelled()``."""
     import torch
-    from torch.nn import functional
 
     if len(samples) <= FFT // 2:
         raise TalkerError(f"{len(samples)} samples of sound are too few; at least {SHORTEST_SECONDS} s are needed")
     count = len(samples) // HOP
-    padded = functional.pad(samples[None], (FFT // 2, FFT // 2), mode="reflect")[0]
-    hops = functional.pad(padded, (0, -len(padded) % HOP)).view(-1, HOP)
-    del padded  # a copy of an hour takes a quarter of a gigabyte
     window, bands = (torch.from_numpy(table).to(samples.device) for table in _window_and_bands())
     # what is 80 dB below the loudest needs more than float32 in the transform; Metal has no more
     wide = torch.float32 if samples.device.type == "mps" else torch.float64
     mel = samples.new_empty(count, MEL_BANDS)
     for start in range(0, count, _FRAMES_PER_BLOCK):
-        near = hops[start : min(start + _FRAMES_PER_BLOCK, count) + 2]
-        frames = torch.cat([near[:-2], near[1:-1], near[2:, : FFT - 2 * HOP]], dim=1)
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        stop = min(start + _FRAMES_PER_BLOCK, count)
+        frames = _mirrored(samples, start * HOP - FFT // 2, (stop - 1) * HOP + FFT // 2).unfold(0, FFT, HOP)
         spectrum = torch.fft.rfft((frames * window).to(wide))
         power = (spectrum.real.square() + spectrum.imag.square()).float()
-        mel[start : start + len(power)] = (power @ bands).clamp(min=1e-10).log10()
+        mel[start:stop] = (power @ bands).clamp(min=1e-10).log10()
     return mel
+
+
+def _mirrored(samples: "torch.Tensor", start: int, stop: int) -> "torch.Tensor":
+    """``samples[start:stop]``, mirrored beyond both ends: a padded copy of an hour would take a quarter of a GB."""
+    import torch
+
+    before, after = max(-start, 0), max(stop - len(samples), 0)
+    inside = samples[start + before : stop - after]
+    ends = samples[1 : before + 1].flip(0), samples[len(samples) - 1 - after : len(samples) - 1].flip(0)
+    return torch.cat([ends[0], inside, ends[1]])
 
 
 @functools.cache

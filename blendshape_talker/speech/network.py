@@ -234,7 +234,7 @@ def features_heard(
     """:func:`features_of` on the encoder's device: the samples go there, nothing comes back."""
     import torch
 
-    mel = log_mel_of(torch.from_numpy(padded(samples)).to(encoder.device))
+    mel = log_mel_of(torch.from_numpy(padded(samples)).to(encoder.device), cancelled)
     whole = mel[: max(1, len(samples) // HOP)]
     peak = loudness(whole) if level is None else mel.new_full((), level)
     mel = normalised(mel, peak)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from blendshape_talker.errors import Cancelled
 from blendshape_talker.speech import mel
 
 
@@ -24,3 +26,11 @@ def test_log_mel_blocks_do_not_show(monkeypatch):
     whole = mel.log_mel(samples)
     monkeypatch.setattr(mel, "_FRAMES_PER_BLOCK", 7)
     np.testing.assert_allclose(mel.log_mel(samples), whole, atol=1e-5)
+
+
+def test_log_mel_stops_between_two_blocks(monkeypatch):
+    monkeypatch.setattr(mel, "_FRAMES_PER_BLOCK", 20)
+    asked = iter([False, True])
+    with pytest.raises(Cancelled):
+        mel.log_mel_of(torch.from_numpy(tone(16000)), lambda: next(asked))
+    assert next(asked, None) is None

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from blendshape_talker.errors import Cancelled
+from blendshape_talker.speech import prosody as reading
 from blendshape_talker.speech.prosody import RATE, read_prosody
 
 SAMPLE_RATE = 16000
@@ -63,3 +65,11 @@ def test_blocks_leave_no_seam():
     prosody = read_prosody(long)
     assert len(prosody.phrases) == 40
     assert np.diff(prosody.phrases[:, 0]) == pytest.approx(3.0, abs=0.03)
+
+
+def test_reading_stops_between_two_blocks(monkeypatch):
+    monkeypatch.setattr(reading, "_BLOCK", 50)
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        read_prosody(voice([(0.2, 1.0, 120.0, 0.1)], 8.0), lambda: next(asked))
+    assert next(asked, None) is None
