@@ -9,8 +9,9 @@ from typing import Any
 from .errors import TalkerError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-# What PyTorch raises where a device lacks memory, an operation or a driver that answers; a lack of CUDA is asserted.
-FAILURES = (RuntimeError, AssertionError)
+# What PyTorch raises where a device lacks memory, an operation or a driver that answers; a lack of CUDA is asserted,
+# a kind of number that Metal does not have is a TypeError.
+FAILURES = (RuntimeError, AssertionError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,14 @@ def choose_device(name: str) -> str:
 
 
 def describe(name: str) -> Device:
-    """A device that :func:`available` has, by its maker's name."""
+    """A device that :func:`available` has, by its maker's name; a GPU that does not answer by PyTorch's."""
     import torch
 
     if name == "cuda":
-        about = torch.cuda.get_device_properties(0)
+        try:
+            about = torch.cuda.get_device_properties(0)
+        except FAILURES:
+            return Device(name, "CUDA device")
         return Device(name, about.name, about.total_memory / 2**30)
     if name == "mps":
         return Device(name, "Apple graphics processor")

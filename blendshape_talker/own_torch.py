@@ -40,7 +40,9 @@ device = devices.choose_device("auto")
 talker = pipeline.Talker.load(device)
 animation = talker.animate(checkpoint.ASSETS / "demo_speech.flac", "happy", fps=5)
 animation.save(out, displacements=True)
-about = {"file": torch.__file__, "version": torch.__version__, "cuda": torch.version.cuda or "", "device": device}
+built = next((f"{kind} {number}" for kind, number in
+    (("CUDA", torch.version.cuda), ("ROCm", getattr(torch.version, "hip", None))) if number), "")
+about = {"file": torch.__file__, "version": torch.__version__, "built": built, "device": device}
 about |= {"stayed": talker.device == device, "label": str(devices.describe(device)), "warnings": animation.warnings}
 print("\\n" + json.dumps(about))
 """
@@ -141,7 +143,7 @@ def check(
         if not _lies_in(about["file"], str(folder.resolve())) and not _lies_in(about["file"], str(folder)):
             raise TalkerError(f"{folder}: Python took PyTorch from {about['file']} instead; choose another folder")
         if needs_gpu and about["device"] == "cpu":
-            reason = f"finds no GPU for CUDA {about['cuda']}; update its driver" if about["cuda"] else "is a CPU build"
+            reason = f"finds no GPU for {about['built']}; update its driver" if about["built"] else "is a CPU build"
             raise TalkerError(f"{folder}: PyTorch {about['version']} {reason}, or leave the folder empty")
         if not about["stayed"]:
             raise TalkerError(f"{folder}: {'; '.join(about['warnings'])}; leave the folder empty")

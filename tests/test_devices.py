@@ -121,8 +121,12 @@ def test_a_device_that_fails_midway_hands_over_to_the_cpu(on_cpu):
     (line,) = set(animation.warnings) - set(expected.warnings)
     assert line.startswith("meta failed (Cannot copy out of meta tensor") and "\n" not in line
     for field in dataclasses.fields(animation):
-        if field.name != "warnings":
+        if field.name not in ("warnings", "cue_takes"):
             np.testing.assert_array_equal(getattr(animation, field.name), getattr(expected, field.name))
+    assert animation.cues == expected.cues
+    for ours, theirs in zip(animation.cue_takes, expected.cue_takes, strict=True):
+        assert ours.first == theirs.first
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
     assert talker.animate(RECORDING, fps=24).warnings == expected.warnings
 
 
@@ -148,3 +152,24 @@ def test_a_device_that_fails_while_it_loads_hands_over_to_the_cpu(monkeypatch):
     assert talker.device == "cpu"
     (line,) = (line for line in talker.animate(RECORDING, fps=24).warnings if "took over" in line)
     assert re.match(r"cuda failed \(.*(CUDA|NVIDIA).*\), so the CPU took over", line)
+
+
+def test_a_kind_of_number_that_metal_lacks_hands_over_as_well(on_cpu):
+    talker = Talker.load("cpu")
+    talker.device, failures = "mps", [TypeError("Cannot convert a MPS Tensor to float64 dtype. It has none")]
+
+    def work() -> str:
+        if failures:
+            raise failures.pop()
+        return talker.device
+
+    assert talker._held(work) == "cpu"
+    assert "Cannot convert a MPS Tensor to float64 dtype" in talker._fallback
+
+
+def test_a_card_that_does_not_answer_has_a_name(monkeypatch):
+    def silent(index: int):
+        raise RuntimeError("CUDA error: unknown error")
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", silent)
+    assert str(devices.describe("cuda")) == "CUDA device"
