@@ -136,7 +136,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         )  # fmt: skip
     if not result.recalled:
         _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
-    progress(0.99, "fitting the shapes to the mesh")
+    progress(0.99, "writing to Blender")  # seen while that stands still: an hour takes some seconds
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
     warnings = [*result.warnings, *([expression] if expression else [])]

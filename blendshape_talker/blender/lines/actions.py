@@ -74,8 +74,9 @@ def write_curves(
         keys.add(len(points))
         keys.foreach_set("co", points.ravel())
         keys.foreach_set("interpolation", np.full(len(points), _LINEAR, np.int32))
-        for side in ("handle_left_type", "handle_right_type"):  # for whoever turns a key into a Bézier key
-            keys.foreach_set(side, np.full(len(points), handle, np.int32))
+        if keys[0].handle_left_type != "AUTO_CLAMPED":  # as the preferences make new keys; for whoever bends them
+            for side in ("handle_left_type", "handle_right_type"):
+                keys.foreach_set(side, np.full(len(points), handle, np.int32))
         for part in ("select_control_point", "select_left_handle", "select_right_handle"):
             keys.foreach_set(part, np.zeros(len(points), bool))
         curve.select = False
