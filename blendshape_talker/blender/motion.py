@@ -120,6 +120,12 @@ def stop_turning(head: bpy.types.Object) -> None:
         del head[TURNS]
 
 
+def resting_matrix(head: bpy.types.Object) -> Matrix:
+    """Where ``head`` stands in its parent when it is not turned by its delta rotation, whatever frame is shown."""
+    location, rotation, scale = head.matrix_basis.decompose()
+    return Matrix.LocRotScale(location, head.delta_rotation_euler.to_quaternion().inverted() @ rotation, scale)
+
+
 def seed_of(head: bpy.types.Object | None, line: Line | None) -> int | None:
     """The take of the motion of ``line``; None without any."""
     holder = holder_of(head)
@@ -188,7 +194,7 @@ def _bone_values(motion: Motion) -> dict[str, tuple[list[Curve], np.ndarray]]:
 def _object_values(head: bpy.types.Object, motion: Motion) -> dict[str, tuple[list[Curve], np.ndarray]]:
     """The head's motion as delta rotations of the object, which turn it in its parent's axes."""
     frame = CanonicalFrame(head)
-    rest = np.array(head.matrix_basis.to_quaternion().to_matrix()) @ frame.fit.rotation.T  # canonical to parent
+    rest = np.array(resting_matrix(head).to_quaternion().to_matrix()) @ frame.fit.rotation.T  # canonical to parent
     turns = []
     for x, y, z in np.asarray(motion.head, float):
         turn = Matrix.Rotation(z, 3, "Z") @ Matrix.Rotation(y, 3, "Y") @ Matrix.Rotation(x, 3, "X")

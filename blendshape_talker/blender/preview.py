@@ -14,6 +14,8 @@ from ..errors import TalkerError
 from . import appearance
 from .joints import joints_of
 from .lines import sound
+from .lines.marks import own_strips
+from .motion import TURNS, resting_matrix
 from .mouth import mouths_of
 from .outputs import whole_outputs
 from .scene_io import UPRIGHT, place_on_canonical
@@ -118,12 +120,16 @@ def _studio(
     made: list[bpy.types.ID] = []
     world = bpy.data.worlds.new("Talker preview")
     try:
+        place = UPRIGHT @ place_on_canonical(target)
         head = target.copy()  # shares mesh and shape keys, so it plays the same animation
         made.append(head)
         head.parent = None
-        head.animation_data_clear()
         head.constraints.clear()
-        head.matrix_world = UPRIGHT @ place_on_canonical(target)
+        if target.get(TURNS):
+            made.append(_turning(scene, head, place))
+        else:
+            head.animation_data_clear()
+            head.matrix_world = place
         head.hide_render = False
         scene.collection.objects.link(head)
         if not any(slot.material for slot in target.material_slots):
@@ -133,7 +139,7 @@ def _studio(
         made += _camera_and_lights(scene, *view)
         made += _mouths(scene, target, head)
         skins = [item for item in made if isinstance(item, bpy.types.Object) and item.type == "MESH"]
-        made += _joints(scene, target, skins, head.matrix_world)
+        made += _joints(scene, target, skins, place)
         scene.world = world
         _background(world)
         _cycles(scene, resolution, samples)
@@ -145,7 +151,7 @@ def _studio(
         shared = {target.data, *(item.data for item in mouths_of(target)), *([armature.data] if armature else [])}
         equipment = [item for item in made if isinstance(item, bpy.types.Object) and item.data not in shared]
         materials = [material for item in equipment if item.type == "MESH" for material in item.data.materials]
-        bpy.data.batch_remove({*made, *materials, *(item.data for item in equipment), world})
+        bpy.data.batch_remove({*made, *materials, *(item.data for item in equipment if item.data), world})
 
 
 def _camera_and_lights(scene: bpy.types.Scene, look_at: Vector, lens: float) -> list[bpy.types.Object]:
@@ -192,6 +198,23 @@ def _joints(
     for modifier in (modifier for item in skins for modifier in item.modifiers if modifier.type == "ARMATURE"):
         modifier.object = made[0]
     return made
+
+
+def _turning(scene: bpy.types.Scene, head: bpy.types.Object, place: Matrix) -> bpy.types.Object:
+    """An empty that brings ``head`` to ``place`` and lets it turn there as it speaks; what else moves it is dropped."""
+    data = head.animation_data
+    if data is not None:
+        data.action = None
+        ours = [track for track, _, _ in own_strips(head)]
+        for track in [track for track in data.nla_tracks if track not in ours]:
+            data.nla_tracks.remove(track)
+        for driver in list(data.drivers):
+            data.drivers.remove(driver)
+    empty = bpy.data.objects.new("Talker preview", None)
+    scene.collection.objects.link(empty)
+    empty.matrix_world = place @ resting_matrix(head).inverted()
+    head.parent, head.matrix_parent_inverse = empty, Matrix()
+    return empty
 
 
 def _background(world: bpy.types.World) -> None:

@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blendshape_talker.blender import animation, joints, preview, scene_io
+from blendshape_talker.blender import animation, joints, motion, preview, scene_io
 from blendshape_talker.blender.animation import Take
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import load_head
@@ -65,6 +65,28 @@ def test_a_head_with_joints_turns_wherever_it_stands(talking_head, tmp_path):
     bpy.context.view_layer.update()
     assert np.abs(picture("elsewhere", 3) - turned).max() < 0.05
     assert [*contents(), len(bpy.data.armatures)] == before
+
+
+def test_a_head_without_joints_turns_and_stays_in_the_picture(talking_head, tmp_path):
+    """Its own turning is played; what an animator keyed on it is not, and where it stands makes no difference."""
+    talking_head[motion.TURNS] = True
+    (line,) = animation.lines(talking_head)
+    motion.write(talking_head, line, motion.Motion(np.array([[0.0] * 3, [0.0, 0.6, 0.0], [0.0] * 3]), np.zeros((3, 2))))
+
+    def picture(name, frame):
+        return pixels(preview.render_still(talking_head, tmp_path / f"{name}.png", frame, resolution=64, samples=2))
+
+    before = contents()
+    straight, turned = picture("straight", 1), picture("turned", 2)
+    assert np.abs(turned - straight).max() > 0.3
+    for frame, place in ((1, 0.0), (2, 5.0)):
+        talking_head.location.x = place
+        talking_head.keyframe_insert("location", frame=frame)
+    talking_head.rotation_euler.z += 1.0
+    bpy.context.scene.frame_set(2)
+    motion.write(talking_head, line, motion.Motion(np.array([[0.0] * 3, [0.0, 0.6, 0.0], [0.0] * 3]), np.zeros((3, 2))))
+    assert np.abs(picture("elsewhere", 2) - turned).max() < 0.05
+    assert contents() == before
 
 
 def test_video_has_all_frames_and_sound_where_there_is_any(talking_head, recording, tmp_path):

@@ -95,21 +95,33 @@ def find(name, share=0.75):
         yield from point_at(*_found[name])
         if matches(name, under_the_pointer()):
             return _found[name]
-    region = bgui.region("UI")
-    for aside in (share, 0.25, 0.5, 0.92):
-        for down in range(4, region.height, STEP):
-            x, y = bgui.screen_xy(region.x + aside * (region.width - 22), region.y + region.height - down)
-            bgui.xdo("mousemove", x, y)
-            yield 0.15
-            if matches(name, under_the_pointer()):
-                x, y = int(x), int(y) + 5  # well inside
-                yield from point_at(x, y)
-                if not matches(name, under_the_pointer()):
-                    y -= 5
-                _found[name] = x, y
-                return x, y
+    for wheel in (None, 5, 4):  # what lies below the fold, or above it
+        if wheel:
+            yield from scroll(wheel)
+        region = bgui.region("UI")
+        for aside in (share, 0.25, 0.5, 0.92):
+            for down in range(4, region.height, STEP):
+                x, y = bgui.screen_xy(region.x + aside * (region.width - 22), region.y + region.height - down)
+                bgui.xdo("mousemove", x, y)
+                yield 0.15
+                if matches(name, under_the_pointer()):
+                    x, y = int(x), int(y) + 5  # well inside
+                    yield from point_at(x, y)
+                    if not matches(name, under_the_pointer()):
+                        y -= 5
+                    _found[name] = x, y
+                    return x, y
     bgui.shot(f"without {name}".replace("/", "_"))
     raise AssertionError(f"the sidebar has no button {name}")
+
+
+def scroll(wheel):
+    """Scroll the sidebar to its end (wheel 5) or its beginning (4)."""
+    region = bgui.region("UI")
+    yield from point_at(*bgui.screen_xy(region.x + 0.5 * region.width, region.y + 0.5 * region.height))
+    bgui.xdo("click", "--repeat", 20, "--delay", 30, wheel)
+    yield 2.5
+    _found.clear()
 
 
 def press(name, happened, what="", seconds=6, tries=3):
@@ -127,9 +139,7 @@ def press(name, happened, what="", seconds=6, tries=3):
 
 def unfold(name, below):
     """Open the closed panel that holds the button ``name``; its header lies somewhere below the button ``below``."""
-    yield from find(below)
-    bgui.xdo("click", "--repeat", 20, "--delay", 30, 5)  # a long sidebar scrolls to its end
-    yield 2.5
+    yield from scroll(5)
     x, y = yield from find(below)
     region = bgui.region("UI")
     left = region.x + 0.3 * region.width
