@@ -16,6 +16,7 @@ from .outcome import came_out, doubt
 from .properties import TalkerSettings, preferences, shown_line
 from .translations import translated
 
+_LETTERS = 38  # that fit beside an icon at the sidebar's default width
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
 
 
@@ -141,7 +142,9 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         text = f"{line.name}, {emotions.spoken(line)}"
         icon = "LAYER_ACTIVE" if line.uid == shown.uid and len(lines) > 1 else "SPEAKER"
         column.operator(ShowLine.bl_idname, text=text, icon=icon, translate=False).line = line.uid
-        column.label(text=came_out(line).capitalize(), icon="BLANK1", translate=False)
+        words = came_out(line)
+        for part in [words] if len(words) <= _LETTERS else words.split(", "):
+            column.label(text=part.capitalize(), icon="BLANK1", translate=False)
     for hint in animation.unseen(settings.target, context.scene)[:2]:
         explain(layout, context, hint, icon="ERROR")
     warnings = [*(shown.record.get("warnings") or []), doubt(shown)] if shown else []
