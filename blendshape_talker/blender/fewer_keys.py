@@ -103,7 +103,7 @@ def write(target: bpy.types.Object, line: Line, task: Task, fitted: list[BezierK
     for former, action in owned.items():
         mark = read_action(action)
         if mark is not None and not edited[former]:
-            write_mark(action, {**mark, "checksum": actions.checksum(action)})
+            write_mark(action, {**mark, "checksum": actions.checksum(action), "reduced": task.bound})
         action.update_tag()
     keys.update_tag(refresh={"TIME"})
     fresh = next(item for item in lines_of(keys) if item.uid == line.uid)

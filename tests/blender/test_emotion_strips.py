@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker import checkpoint
-from blendshape_talker.blender import animation, bake, emotions, scene_io
+from blendshape_talker.blender import animation, bake, emotions, fewer_keys, scene_io
 from blendshape_talker.blender.lines import cues, derived
 from blendshape_talker.pipeline import Talker
 
@@ -143,3 +143,16 @@ def test_a_bake_of_another_model_is_told(head, monkeypatch):
     with pytest.raises(RuntimeError, match="another version; bake again"):
         bpy.ops.blendshape_talker.add_emotion()
     assert list(strips(head)) == ["neutral"]
+
+
+def test_refresh_says_that_reduced_keys_are_dense_again(head, capfd):
+    (line,) = animation.lines(head)
+    fewer_keys.reduce_line(head, line, 0.5)
+    assert derived.is_reduced(line)
+    capfd.readouterr()
+    assert bpy.ops.blendshape_talker.refresh() == {"FINISHED"}
+    assert "Reduce Keys" in capfd.readouterr().out
+    (line,) = animation.lines(head)
+    assert not derived.is_reduced(line)
+    assert bpy.ops.blendshape_talker.refresh() == {"FINISHED"}
+    assert "Reduce Keys" not in capfd.readouterr().out

@@ -50,6 +50,12 @@ def refresh(target: bpy.types.Object, line: Line) -> None:
     remember(target, line)
 
 
+def is_reduced(line: Line) -> bool:
+    """True when Reduce Keys has been at what :func:`refresh` writes, which gives it a key in every frame again."""
+    found = (read_action(action) for layer in ("controls", "lips", "blinks") for action in line.actions(layer))
+    return any(mark and mark.get("reduced") for mark in found)
+
+
 def is_corrected(target: bpy.types.Object, line: Line) -> bool:
     """True when the controls of ``target`` change something within ``line``."""
     return not _controls_of(target, line).idle
@@ -144,7 +150,7 @@ def _compute(
                 weights[shown] = weights_at(action, strip, shown, places)
     own = own_action(keys, action)
     actions.write_moving(own, layer.capitalize(), paths, frames, weights)
-    write_mark(own, {**mark, "checksum": actions.checksum(own)})
+    write_mark(own, {**mark, "checksum": actions.checksum(own), "reduced": None})
     own.update_tag()
 
 

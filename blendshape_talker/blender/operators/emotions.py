@@ -152,9 +152,18 @@ class RefreshFace(_OnStrips, bpy.types.Operator):
         outcome: set[str] = set()
         with reported(self, outcome):
             target = context.scene.blendshape_talker.target
+            reduced = [line.uid for line in animation.lines(target) if derived.is_reduced(line)]
             animation.refresh(target)
             motion.follow(target)
             redraw(context)
+            dense = [
+                line.name for line in animation.lines(target) if line.uid in reduced and not derived.is_reduced(line)
+            ]
+            if dense:
+                names = ", ".join(dense)
+                self.report(
+                    {"INFO"}, f"{names}: lips and blinks have a key in every frame again; Reduce Keys thins them"
+                )
         return outcome
 
 
