@@ -18,7 +18,8 @@ def is_open(window: bpy.types.Window) -> bool:
 def open_beside(window: bpy.types.Window, least: int = LEAST) -> bool:
     """Show an NLA editor under the largest 3D view; False where one is open, or the view is lower than ``least``.
 
-    Its channels unfold and all strips come into view a moment later, when the editor has its size.
+    Its channels unfold at once, so that the undo step of the calling operator holds them unfolded; all strips come into
+    view a moment later, when the editor has its size.
     """
     screen = window.screen
     if is_open(window) or screen.show_fullscreen:
@@ -35,8 +36,14 @@ def open_beside(window: bpy.types.Window, least: int = LEAST) -> bool:
     lower = min(parts, key=lambda area: area.y)
     lower.type = "NLA_EDITOR"
     lower.spaces.active.dopesheet.show_only_selected = False
+    _unfold(window, lower)
     bpy.app.timers.register(lambda: _show_all(window), first_interval=0.4)
     return True
+
+
+def _unfold(window: bpy.types.Window, area: bpy.types.Area) -> None:
+    with suppress(RuntimeError), _in(window, area, "CHANNELS"):
+        bpy.ops.anim.channels_expand(all=True)
 
 
 def _show_all(window: bpy.types.Window) -> None:
@@ -44,8 +51,7 @@ def _show_all(window: bpy.types.Window) -> None:
     for area in window.screen.areas:
         if area.type == "NLA_EDITOR":
             # an editor that somebody closes or changes meanwhile stays as it is
-            with suppress(RuntimeError), _in(window, area, "CHANNELS"):
-                bpy.ops.anim.channels_expand(all=True)
+            _unfold(window, area)
             with suppress(RuntimeError), _in(window, area, "WINDOW"):
                 bpy.ops.nla.view_all()
                 bpy.ops.view2d.pan(deltax=0, deltay=-int(_ROWS_ABOVE * bpy.context.preferences.system.ui_scale))

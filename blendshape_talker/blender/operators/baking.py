@@ -103,10 +103,7 @@ class Bake(Running, bpy.types.Operator):
             context.scene.frame_set(viewing.speaking_frame(line))
         if shown and not self._was_baked and not context.scene.blendshape_talker.strips_shown:
             context.scene.blendshape_talker.strips_shown = True  # once a scene: whoever closes it keeps it closed
-            window = context.window
-            bpy.app.timers.register(
-                lambda: timeline_view.open_beside(window, timeline_view.ROOMY) and None, first_interval=0.1
-            )
+            timeline_view.open_beside(context.window, timeline_view.ROOMY)
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker

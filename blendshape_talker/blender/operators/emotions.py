@@ -172,7 +172,7 @@ class ShowStrips(bpy.types.Operator):
 
     bl_idname = "blendshape_talker.show_strips"
     bl_label = "Show Strips"
-    bl_options = {"INTERNAL"}
+    bl_options = {"UNDO", "INTERNAL"}  # as unfolding by hand is a step: a later undo does not fold them again
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
