@@ -125,7 +125,7 @@ def bake_range():
 
 def reduce_keys():
     before = key_count()
-    yield from hands.press('reduce_keys(error="0.5"', lambda: progress().running or key_count() < before)
+    yield from hands.press("reduce_keys(error='0.5'", lambda: progress().running or key_count() < before)
     yield from ends()
     yield from hands.until(lambda: key_count() < before, 10, "fewer keys")
     print("keys of speech", before, "became", key_count(), flush=True)
