@@ -26,8 +26,8 @@ def blink_closure(
 ) -> np.ndarray:
     """Lid closure (T,) 0 … 1 at ``times``, seconds, ascending, of blinks at random pauses; all end before ``duration``.
 
-    interval: shortest and longest pause after a blink at a given second; moments: seconds at which people like to
-    blink, where speech pauses (Nakano, Kitazawa 2010) or the gaze leaps: a blink waits for one, or comes for one.
+    interval: shortest and longest pause after a blink at a given second; moments: seconds, ascending, at which people
+    like to blink, where speech pauses (Nakano, Kitazawa 2010) or the gaze leaps: a blink waits or comes for one.
     """
     generator = take_generator(seed, 1)
     length = CLOSING + CLOSED + OPENING
@@ -46,5 +46,6 @@ def blink_closure(
 
 def drawn_to(moments: Sequence[float] | np.ndarray, second: float, earliest: float, reach: float) -> float:
     """The moment nearest to ``second``, within ``reach`` seconds of it and not before ``earliest``; else itself."""
-    near = [moment for moment in moments if moment >= earliest and abs(moment - second) <= reach]
+    first, last = np.searchsorted(moments, [second - reach - 1e-6, second + reach + 1e-6])  # an hour has thousands
+    near = [moment for moment in moments[first:last] if moment >= earliest and abs(moment - second) <= reach]
     return float(min(near, key=lambda moment: abs(moment - second), default=second))

@@ -105,8 +105,8 @@ def statistics(features: np.ndarray, prosody: Prosody) -> tuple[np.ndarray, np.n
     rows = min(len(features), len(prosody.loudness))
     clock = np.arange(rows) / FEATURE_RATE
     spoken = np.zeros(rows, bool)
-    for start, end in prosody.phrases:
-        spoken |= (clock >= start) & (clock < end)
+    for first, last in np.searchsorted(clock, prosody.phrases):
+        spoken[first:last] = True
     spoken &= prosody.loudness[:rows] > -_SPEAKING_DB
     window, hop = round(WINDOW_SECONDS * FEATURE_RATE), round(HOP_SECONDS * FEATURE_RATE)
     times, found = [], []

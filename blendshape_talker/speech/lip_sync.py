@@ -107,8 +107,8 @@ def matched_closures(reference: np.ndarray, predicted: np.ndarray) -> tuple[int,
 def lost_closures(heard: np.ndarray, times: np.ndarray, shown: np.ndarray) -> tuple[int, tuple[float, ...]]:
     """How many closures the gap ``heard`` (N,) has at 60 a second, and the middles in seconds of those not shown.
 
-    shown (T,): the gap of the frames at ``times`` (T,), evenly apart. A closure is shown when one of the frames that
-    begin or end within it has closed lips.
+    shown (T,): the gap of the frames at ``times`` (T,), ascending and evenly apart. A closure is shown when one of
+    the frames that begin or end within it has closed lips.
     """
     runs = closures(heard)
     closed = times[relative(shown) < CLOSED]
@@ -116,6 +116,7 @@ def lost_closures(heard: np.ndarray, times: np.ndarray, shown: np.ndarray) -> tu
     lost = []
     for start, stop in runs:
         first, last = start / FPS - half, (stop - 1) / FPS + half
-        if not ((closed >= first - 1e-6) & (closed <= last + 1e-6)).any():
+        nearest = np.searchsorted(closed, first - 1e-6)
+        if nearest == len(closed) or closed[nearest] > last + 1e-6:
             lost.append(round((start + stop - 1) / 2 / FPS, 3))
     return len(runs), tuple(lost)

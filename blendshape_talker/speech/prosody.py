@@ -26,8 +26,8 @@ _APART = 0.30  # seconds between two accents, at least: a foot of English is 0.4
 @dataclass(frozen=True)
 class Prosody:
     """loudness (T,) dB below the loudest; pitch (T,) semitones above the voice's own median, NaN where unvoiced;
-    phrases (P, 2): start and end in seconds of what is spoken without a pause; accents (A, 2): second and strength
-    0 … 1 of the syllables that stand out."""
+    phrases (P, 2): start and end in seconds of what is spoken without a pause, ascending; accents (A, 2): second and
+    strength 0 … 1 of the syllables that stand out."""
 
     loudness: np.ndarray
     pitch: np.ndarray
@@ -138,7 +138,8 @@ def _accents(loudness: np.ndarray, pitch: np.ndarray, phrases: np.ndarray) -> np
     salience = (loud - around) / 6.0 + 0.25 * np.clip(height - drift, -4.0, 4.0) + 1.5 * (weight - 0.5)
     humps = 1 + np.flatnonzero((loud[1:-1] > loud[:-2]) & (loud[1:-1] >= loud[2:]))
     clock = humps / RATE
-    within = ((clock[:, None] >= phrases[:, 0]) & (clock[:, None] <= phrases[:, 1])).any(axis=1)
+    phrase = np.searchsorted(phrases[:, 0], clock, side="right") - 1
+    within = (phrase >= 0) & (clock <= phrases[phrase, 1])
     humps = humps[within & (weight[humps] > 0.3)]
     chosen: list[int] = []
     free = np.ones(len(loud) + 1, bool)

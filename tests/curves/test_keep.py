@@ -71,3 +71,19 @@ def test_a_key_may_open_them():
     inside = int(np.flatnonzero(closed_rows(lip_gap))[30])
     result = offsets([{inside: 0.5}], np.array([12.0]), lip_gap, reach=8)
     assert result[inside, 0] == 0.5 and result[inside - 1, 0] > 0.3
+
+
+def test_a_long_line_full_of_keys_bends_least_everywhere():
+    generator = np.random.default_rng(1)
+    wanted = {row: float(generator.normal()) for row in range(4, 8000, 9)}
+    curve = offset(8000, wanted, reach=9, held=[50, 51, 4000])
+    pull = np.convolve(np.diff(curve, 2), [1, -2, 1])  # of the sum of squares on each row
+    free = ~np.isin(np.arange(8000), [*wanted, 50, 51, 4000])
+    assert np.abs(pull[free]).max() < 1e-9 < np.abs(pull[~free]).min()
+    assert all(curve[row] == value for row, value in wanted.items())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_lines_of_a_few_frames(count):
+    curve = offset(count, {0: 0.7}, reach=5)
+    assert len(curve) == count and curve[0] == 0.7 and np.isfinite(curve).all()
