@@ -230,6 +230,18 @@ def test_a_venv_without_pip_is_explained(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_environment_of_another_python_is_made_anew(tmp_path):
+    python = environment.python_of(tmp_path)
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 3.9\n")
+    python.chmod(0o755)
+    environment.create_environment(tmp_path, "--without-pip")
+    assert environment.version_of(python) == f"{sys.version_info[0]}.{sys.version_info[1]}"
+    (tmp_path / "kept").touch()
+    environment.create_environment(tmp_path, "--without-pip")
+    assert (tmp_path / "kept").exists()
+
+
 def test_a_stamped_environment_is_left_alone(tmp_path, monkeypatch, capsys):
     def refuse(*arguments, **options):
         raise AssertionError("nothing is to be installed")

@@ -224,11 +224,18 @@ def fingerprint(pins: list[str]) -> str:
 def create_environment(folder: Path, *options: str, interpreter: Path | None = None) -> None:
     if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
         raise BuildError(f"Python's venv module is incomplete; on Debian: sudo apt-get install python{PYTHON}-venv")
-    if python_of(folder).exists() and run_quietly([python_of(folder), "-c", ""]).returncode == 0:
-        return
-    finished = run_quietly([interpreter or sys.executable, "-m", "venv", "--clear", *options, folder])
+    maker = interpreter or sys.executable
+    if python_of(folder).exists() and version_of(python_of(folder)) == version_of(maker):
+        return  # one of another Python, or one that does not run, is made anew
+    finished = run_quietly([maker, "-m", "venv", "--clear", *options, folder])
     if finished.returncode:
         raise BuildError(f"cannot make {folder}: {last_line(finished)}")
+
+
+def version_of(interpreter: str | Path) -> str:
+    """What Python this is ("3.11"), asked of itself; empty where it does not run."""
+    finished = run_quietly([interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+    return finished.stdout.strip() if finished.returncode == 0 else ""
 
 
 def pip(*arguments: str) -> list:
