@@ -93,7 +93,7 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
     ]
     if target.show_only_shape_key:
         hints.append("one shape key is pinned; unpin it in the Shape Keys panel")
-    names = {name for line in found for action in line.actions() for name in _names_of(action, keys)}
+    names = set(_names_of([action for line in found for action in line.actions()], keys))
     muted = sorted(name for name in names if keys.key_blocks[name].mute)
     if muted:
         hints.append(f"shape key {_several(muted)} muted; tick in the Shape Keys panel")
@@ -104,7 +104,7 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
     if narrow:
         hints.append(f"the slider of {_several(narrow)} narrower than 0 to 1; widen its range")
     if data.action is not None:
-        over = sorted(name for name in _names_of(data.action, keys) if name in names)
+        over = sorted(name for name in _names_of([data.action], keys) if name in names)
         if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
             words = f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is")
             hints.append(f"{words}; Keep My Keys (Curves) blends its keys in")
@@ -148,8 +148,9 @@ def _several(names: list[str]) -> str:
     return f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"
 
 
-def _names_of(action: bpy.types.Action, keys: bpy.types.Key) -> list[str]:
-    paths = {curve.data_path for curve in curves_of(action)}
+def _names_of(found: list[bpy.types.Action], keys: bpy.types.Key) -> list[str]:
+    """The shape keys that any of these Actions moves."""
+    paths = {curve.data_path for action in found for curve in curves_of(action)}
     return [block.name for block in keys.key_blocks if value_path(block.name) in paths]
 
 

@@ -79,7 +79,7 @@ def read_mark(holder: Any) -> dict[str, Any] | None:
     return dict(mark) if mark is not None else None
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=8192)
 def _parsed(value: str) -> dict[str, Any] | None:
     """Panels read marks in every redraw: each text is parsed once."""
     try:
@@ -156,34 +156,31 @@ def lines_of(keys: bpy.types.Key | None) -> list[Line]:
     touches that, else to another that it touches. One that touches none counts with its own line, unless it is a
     duplicate: somebody has copied the line to another place then.
     """
+    cues, others = [], []
+    for item in own_strips(keys):
+        if item[2]["layer"] != REST:
+            (cues if is_cue(item[2]) else others).append(item)
     nearest: dict[tuple[str, str], tuple[float, bpy.types.Action]] = {}
-    found = [item for item in own_strips(keys) if item[2]["layer"] != REST]
-    for _, strip, mark in found:
+    for _, strip, mark in others:
         owner = mark["line"], mark["layer"]
         distance = abs(strip.frame_start - mark["first"])
-        if is_cue(mark):
-            continue
         if owner not in nearest or (strip.action != nearest[owner][1] and distance < nearest[owner][0]):
             nearest[owner] = distance, strip.action
     lines: dict[str, Line] = {}
-    for track, strip, mark in found:
-        if not is_cue(mark) and nearest[mark["line"], mark["layer"]][1] == strip.action:
+    for track, strip, mark in others:
+        if nearest[mark["line"], mark["layer"]][1] == strip.action:
             line = lines.setdefault(mark["line"], Line(mark["line"], mark))
             line.strips.setdefault(mark["layer"], []).append((track, strip))
             if mark["layer"] == "speech":
                 line.record = mark
     spans = {uid: line.frames for uid, line in lines.items() if "speech" in line.strips}
     aside, seen = [], set()
-    for track, strip, mark in found:
-        if not is_cue(mark):
-            continue
-        uid = mark["line"]
-        touched = [other for other, span in spans.items() if _touches(strip, span)]
-        if spans and not touched:
+    for track, strip, mark in cues:
+        uid = _line_under(strip, mark["line"], spans) if spans else mark["line"]
+        if uid is None:
             aside.append((track, strip, mark))
             continue
         seen.add(strip.action[MARK])
-        uid = uid if uid in touched or not touched else touched[0]
         lines.setdefault(uid, Line(uid, mark)).strips.setdefault("expression", []).append((track, strip))
     for track, strip, mark in aside:
         if strip.action[MARK] not in seen:
@@ -192,8 +189,11 @@ def lines_of(keys: bpy.types.Key | None) -> list[Line]:
     return sorted(lines.values(), key=lambda line: line.frames)
 
 
-def _touches(strip: bpy.types.NlaStrip, span: tuple[int, int]) -> bool:
-    return bool(strip.frame_start <= span[1] and strip.frame_end >= span[0])
+def _line_under(strip: bpy.types.NlaStrip, own: str, spans: Mapping[str, tuple[int, int]]) -> str | None:
+    """The line that ``strip`` lies on: its ``own``, else another; None where it touches none."""
+    start, end = strip.frame_start, strip.frame_end
+    touched = (uid for uid in (own, *spans) if uid in spans and start <= spans[uid][1] and end >= spans[uid][0])
+    return next(touched, None)
 
 
 def shared_with_another(keys: bpy.types.Key, uid: str) -> bool:
