@@ -50,7 +50,8 @@ def stoppable() -> Iterator[None]:
             signal.set_wakeup_fd(woken_before)
             os.close(writing)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # one that was not set from Python cannot be put back
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -40,6 +40,8 @@ def exact_rate(fps: float) -> float:
 
     Taken at their word, they would be a frame off after twelve hours; other rates come back as they are.
     """
+    if not np.isfinite(fps):
+        return float(fps)
     whole = 1000 / 1001 * np.round(fps * 1.001)
     return float(whole) if abs(fps - whole) < 0.005 and abs(fps - round(fps)) > 0.01 else float(fps)
 

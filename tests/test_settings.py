@@ -34,4 +34,5 @@ def test_rates_of_film_and_television_are_exact():
     assert [exact_rate(fps) for fps in (23.976, 23.98, 29.97, 59.94)] == [
         24000 / 1001, 24000 / 1001, 30000 / 1001, 60000 / 1001
     ]  # fmt: skip
+    assert exact_rate(float("inf")) == float("inf")
     assert [exact_rate(fps) for fps in (1.0, 12.5, 23.5, 24.0, 60.0)] == [1.0, 12.5, 23.5, 24.0, 60.0]

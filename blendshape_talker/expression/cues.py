@@ -64,7 +64,8 @@ class Cue:
         if not low <= self.intensity <= high:  # also refuses NaN
             return f"intensity {self.intensity:g} is out of range; choose {low:g} to {high:g}"
         if not 0.0 <= self.start < self.end <= LATEST_SECONDS:
-            return f"a cue from {self.start:g} to {self.end:g} s; it must start at 0 or later and end after its start"
+            rule = f"it must start at 0 or later and end after its start, by {LATEST_SECONDS:g} s"
+            return f"a cue from {self.start:g} to {self.end:g} s; {rule}"
         blends = [blend for blend in (self.blend_in, self.blend_out) if blend is not None]
         if any(not 0.0 <= blend <= self.seconds + _TOUCHING for blend in blends) or sum(blends) > self.seconds + 1e-3:
             return f"blends of {' and '.join(f'{blend:g}' for blend in blends)} s do not fit {self.seconds:g} s"

@@ -36,6 +36,7 @@ _FREE = 0.4  # of the 95th percentile of the gap: from here on a style does all 
 _PRIOR = 0.3  # weight of the network's own movement in the fit, per frame of the clip
 _MM = 1000.0
 _LEAST_SPOKEN = 1.5  # seconds
+_LARGEST_HABIT = 1000.0  # mm a mm; those of people stay below 10
 _OWN_SECONDS = 1.0  # a recording in which the mouth is open this long tells half of how far its speaker's goes
 
 
@@ -74,11 +75,15 @@ class Style:
         shape = (2, len(lip_vertices()), 3)
         if gains is None or habits is None or gains.shape != (2,) or habits.shape != shape:
             raise TalkerError(f"{path}: not a whole speaking style; make it again")
-        if not (np.isfinite(gains).all() and np.isfinite(habits).all()):
-            raise TalkerError(f"{path}: holds numbers that are not finite; make it again")
         reach = arrays.get("reach")
-        if reach is not None and (reach.shape != (2,) or not np.isfinite(reach).all() or reach.min() < 0):
+        if reach is not None and reach.shape != (2,):
             raise TalkerError(f"{path}: not a whole speaking style; make it again")
+        low, high = GAIN_RANGE
+        for values, least, most in ((gains, low, high), (habits, -_LARGEST_HABIT, _LARGEST_HABIT), (reach, 0.0, _MM)):
+            if values is None:
+                continue
+            if values.dtype.kind != "f" or not ((values >= least - 1e-3) & (values <= most + 1e-3)).all():
+                raise TalkerError(f"{path}: holds numbers that no speaking style has; make it again")
         whole = None if reach is None else reach.astype(float)
         return cls(str(config.get("name", "")), gains.astype(float), habits.astype(float), whole)
 
@@ -204,6 +209,8 @@ def fit(
     if np.isfinite(there[:, 0]).sum() < 60 * SHORTEST_SECONDS - 1:
         seconds = np.isfinite(there[:, 0]).sum() / 60
         raise TalkerError(f"{seconds:.1f} s of motion are too little for a style; at least {SHORTEST_SECONDS:g} s")
+    if not made.std() > 0.0:
+        raise TalkerError("nobody speaks in this recording; a style needs 5 s with speech")
     mouth = mouth_measures(basis)
     scale = made.std(axis=0) + 1e-6 * made.std()
     gains, own = np.ones(2), np.zeros((made.shape[1], 2))

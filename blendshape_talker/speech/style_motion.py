@@ -2,20 +2,20 @@
 
 import csv
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import TalkerError
 from ..face.flame import LOWER_LIP, UPPER_LIP, VERTEX_COUNT, load_head
+from ..npz import read_npz
 from .lip_sync import FPS
 from .style import mouth_measures
 
 _KINDS = "an .npz of `animate`, a .csv of Live Link Face, or an .npy of vertices (T, 15069) at 60 a second"
 _MOST_BYTES = 200_000_000
+_PARTS = ("fps", "displacements", "speech_weights", "expression_weights", "names")
 _MM = 1000.0
 
 
@@ -38,17 +38,19 @@ def read_motion(
             return _of_vertices(path, np.load(path, allow_pickle=False, mmap_mode="r"))
         if path.suffix.lower() == ".csv":
             return _of_arkit(path, facs or {})
-        with np.load(path, allow_pickle=False) as file:
-            return _of_weights(file, names, blendshapes)
-    except (OSError, ValueError, EOFError, LookupError, AttributeError, csv.Error, zipfile.BadZipFile) as error:
-        raise TalkerError(f"{path}: no motion that can be read ({error}); name {_KINDS}") from None
+        return _of_weights(read_npz(path, _PARTS), names, blendshapes)
+    except TalkerError:
+        raise
+    except Exception as error:  # a damaged header may raise anything
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise TalkerError(f"{path}: no motion that can be read ({reason}); name {_KINDS}") from None
 
 
-def _of_weights(file: Any, names: Sequence[str], blendshapes: np.ndarray) -> np.ndarray:
+def _of_weights(file: Mapping[str, np.ndarray], names: Sequence[str], blendshapes: np.ndarray) -> np.ndarray:
     fps = float(file["fps"])
     if not 5 <= fps <= 240:
         raise ValueError(f"{fps:g} frames a second")
-    if "displacements" in file.files:
+    if "displacements" in file:
         moved = file["displacements"]
         if moved.ndim != 3 or moved.shape[1:] != (VERTEX_COUNT, 3):
             raise ValueError("displacements of other vertices than FLAME's")

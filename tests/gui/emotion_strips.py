@@ -65,12 +65,12 @@ def bake():
     bpy.ops.blendshape_talker.add_demo_head()
     settings().audio, settings().emotion = RECORDING, "happy"
     yield 1.0
+    roomy = bgui.area().height > 850 * bpy.context.preferences.system.ui_scale  # before it is shared
     yield from hands.press("bake", lambda: progress().running or strips())
     yield from hands.until(lambda: not progress().running and strips(), 400, "the end of the bake")
     yield 4.0
     cut("baked")
     assert names() == ["happy"]
-    roomy = bgui.area().height > 850 * bpy.context.preferences.system.ui_scale
     assert (nla() is not None) == roomy, "the strips are in sight where the panel stays so too"
 
 

@@ -104,7 +104,39 @@ def test_what_is_no_motion_is_one_line(tmp_path, name, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["take.npz", "take.npy"])
+def test_damaged_motion_is_one_line_or_motion(tmp_path, name):
+    path, moved = tmp_path / name, np.zeros((6, 5023, 3), np.float32)
+    if name.endswith("npz"):
+        np.savez_compressed(path, fps=30.0, displacements=moved)
+    else:
+        np.save(path, moved)
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[random.integers(min(len(whole), 400))] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        try:
+            assert read_motion(path, [], BASIS).shape[1] == 2
+        except TalkerError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 30
+
+
+@pytest.mark.parametrize("gains", [np.array(["a", "b"]), np.array([1e6, 1.0]), np.array([-3.0, 1.0]), [np.nan, 1.0]])
+def test_a_style_of_absurd_gains_is_one_line(tmp_path, gains):
+    path = style.Style.plain("mine", 1.2).save(tmp_path / "mine.style")
+    config, arrays = checkpoint.load(path, style.KIND)
+    checkpoint.save(path, style.KIND, config, {**arrays, "gains": np.asarray(gains)})
+    with pytest.raises(TalkerError, match="numbers that no speaking style has"):
+        style.named(str(path))
+
+
 def test_what_cannot_be_a_style_is_one_line(tmp_path):
+    with pytest.raises(TalkerError, match="nobody speaks"):
+        style.fit("silent", [np.zeros((400, len(BASIS)))], [np.zeros((400, 2))], BASIS)
     with pytest.raises(TalkerError, match="choose one of average"):
         style.named("loud")
     with pytest.raises(TalkerError, match="choose 0.3 to 2"):
