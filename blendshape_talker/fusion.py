@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 KIND = "fusion network"
 FILE_NAME = "fusion.npz"
 BLOCK_FRAMES = 2048
+_ENCODED, _SPARSEST = 300, 12  # of slow weights: frames that are encoded at least, and one in how many at most
+_LINEAR = 2e-5  # weights by which a linear map may be off
 
 Domain = Literal["speech", "expression"]
 
@@ -175,6 +177,29 @@ class FusionModel:
         """
         both = self.all_weights(coefficients, basis, kind, progress, cancelled)
         return both[:, : self.speech_count] if kind == "speech" else both[:, self.speech_count :]
+
+    def slow_weights(
+        self,
+        coefficients: np.ndarray,
+        basis: np.ndarray,
+        progress: Callable[[float, str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """As :meth:`weights` of an expression that stays near one pose, to a few 1e-5: most frames are not encoded.
+
+        Leaky rectifiers are linear as long as none of them changes its sign. So a linear map is fitted to some frames
+        and asked for others that are encoded too; where it is not right there, all frames are encoded.
+        """
+        stride = min(_SPARSEST, len(coefficients) // _ENCODED)
+        if stride > 1:
+            known = np.asarray(coefficients[::stride], np.float64)
+            encoded = self.weights(coefficients[::stride], basis, "expression", progress, cancelled)
+            linear = np.linalg.lstsq(known[::2], encoded[::2].astype(np.float64), rcond=1e-7)[0]
+            if np.abs(known[1::2] @ linear - encoded[1::2]).max() < _LINEAR:
+                result = (coefficients @ linear).astype(np.float32)
+                result[::stride] = encoded
+                return result
+        return self.weights(coefficients, basis, "expression", progress, cancelled)
 
     def all_weights(
         self,

@@ -92,7 +92,7 @@ class Expressions:
         the cue lies. An animation's emotion is the sum of these times :func:`expression.cues.fade`.
         """
         coefficients = self.library.living(cue.emotion, np.asarray(times) - cue.start, cue.intensity, seed)
-        made = self.fusion_model.weights(coefficients, self.library.basis, "expression", progress, cancelled)
+        made = self.fusion_model.slow_weights(coefficients, self.library.basis, progress, cancelled)
         return opening_only(self.fusion_model.blendshapes[self.fusion_model.speech_count :], made)
 
 

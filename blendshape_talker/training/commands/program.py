@@ -35,6 +35,10 @@ def _add_benchmark(commands) -> None:
         "--long", type=float, nargs="?", const=3600.0, metavar="S",
         help="only a recording of S seconds (an hour) in Blender, beside animate alone: time, memory, the bar",
     )  # fmt: skip
+    parser.add_argument(
+        "--edits", type=float, nargs="?", const=60.0, metavar="S",
+        help="only what an animator does after a bake of S seconds (60) in Blender: Add Emotion, Swap, sliders",
+    )  # fmt: skip
     parser.add_argument("--device", choices=devices.DEVICES, default="cpu", help="where the networks run (cpu)")
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[60.0], metavar="S", help="lengths of speech to animate (60)"
@@ -43,12 +47,14 @@ def _add_benchmark(commands) -> None:
 
 
 def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
-    from .. import benchmark, first_use, long_recording
+    from .. import benchmark, edits, first_use, long_recording
 
     if arguments.first_use:
         table = first_use.run(arguments.json)
     elif arguments.long:
         table = long_recording.run(arguments.json, arguments.long, progress)
+    elif arguments.edits:
+        table = edits.run(arguments.json, arguments.edits, progress=progress)
     else:
         for seconds in arguments.seconds:
             if not 1.0 <= seconds <= 3600.0:  # also refuses NaN
