@@ -31,7 +31,7 @@ KIND = "fusion network"
 FILE_NAME = "fusion.npz"
 BLOCK_FRAMES = 2048
 _ENCODED, _SPARSEST = 300, 12  # of slow weights: frames that are encoded at least, and one in how many at most
-_LINEAR = 2e-5  # weights by which a linear map may be off
+_LINEAR = 4e-5  # weights by which a linear map may be off
 
 Domain = Literal["speech", "expression"]
 
@@ -185,7 +185,7 @@ class FusionModel:
         progress: Callable[[float, str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> np.ndarray:
-        """As :meth:`weights` of an expression that stays near one pose, to a few 1e-5: most frames are not encoded.
+        """As :meth:`weights` of an expression that stays near one pose, to 5e-5: most frames are not encoded.
 
         Leaky rectifiers are linear as long as none of them changes its sign. So a linear map is fitted to some frames
         and asked for others that are encoded too; where it is not right there, all frames are encoded.

@@ -188,6 +188,18 @@ def test_blocks_do_not_show(model, library):
     np.testing.assert_allclose(whole[2040:2060], model.weights(curves[2040:2060], library.basis, "speech"), atol=1e-5)
 
 
+@pytest.mark.parametrize("emotion", ["happy", "surprised", "pain"])
+def test_an_emotion_held_for_long_is_encoded_in_a_few_frames(model, library, emotion, monkeypatch):
+    held = library.living(emotion, np.arange(1440) / 24.0, 1.2, seed=3)
+    every = model.weights(held, library.basis, "expression")
+    encoded, whole = [], model.weights
+    monkeypatch.setattr(model, "weights", lambda frames, *more: encoded.append(len(frames)) or whole(frames, *more))
+    assert np.abs(model.slow_weights(held, library.basis) - every).max() < 6e-5
+    assert encoded == [360]
+    jumping = np.where(np.arange(1440)[:, None] % 7 < 3, held, library.living("happy", np.arange(1440) / 24.0))
+    assert np.abs(model.slow_weights(jumping, library.basis) - whole(jumping, library.basis, "expression")).max() < 6e-5
+
+
 def test_progress_and_cancelling(model, library):
     seen: list[float] = []
     curves = speech_like(library)

@@ -11,6 +11,7 @@ PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
 _LINEAR, _BEZIER = (
     bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[name].value for name in ("LINEAR", "BEZIER")
 )
+_ENUM = np.uint8  # how Blender keeps a key's enums: arrays of it are copied whole, of others number by number
 FRAME_LIMIT = 1048574  # Blender evaluates no frame beyond (MAXFRAME in its DNA)
 
 
@@ -73,10 +74,10 @@ def write_curves(
         keys = curve.keyframe_points
         keys.add(len(points))
         keys.foreach_set("co", points.ravel())
-        keys.foreach_set("interpolation", np.full(len(points), _LINEAR, np.int32))
+        keys.foreach_set("interpolation", np.full(len(points), _LINEAR, _ENUM))
         if keys[0].handle_left_type != "AUTO_CLAMPED":  # as the preferences make new keys; for whoever bends them
             for side in ("handle_left_type", "handle_right_type"):
-                keys.foreach_set(side, np.full(len(points), handle, np.int32))
+                keys.foreach_set(side, np.full(len(points), handle, _ENUM))
         for part in ("select_control_point", "select_left_handle", "select_right_handle"):
             keys.foreach_set(part, np.zeros(len(points), bool))
         curve.select = False
@@ -255,9 +256,9 @@ def _rest_sum(total: int, curve: bpy.types.FCurve, kinds: np.ndarray) -> int:
 
 
 def _kinds(keys) -> np.ndarray:
-    kinds = np.empty(len(keys), np.int32)
+    kinds = np.empty(len(keys), _ENUM)
     keys.foreach_get("interpolation", kinds)
-    return kinds
+    return kinds.astype(np.int32)  # as checksums of older files have it
 
 
 def _bags(action: bpy.types.Action) -> list:
