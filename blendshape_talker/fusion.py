@@ -196,7 +196,7 @@ class FusionModel:
             encoded = self.weights(coefficients[::stride], basis, "expression", progress, cancelled)
             linear = np.linalg.lstsq(known[::2], encoded[::2].astype(np.float64), rcond=1e-7)[0]
             if np.abs(known[1::2] @ linear - encoded[1::2]).max() < _LINEAR:
-                result = (coefficients @ linear).astype(np.float32)
+                result: np.ndarray = (coefficients @ linear).astype(np.float32)
                 result[::stride] = encoded
                 return result
         return self.weights(coefficients, basis, "expression", progress, cancelled)
