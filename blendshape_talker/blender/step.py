@@ -65,20 +65,11 @@ def out_of_step(scene: bpy.types.Scene, line: Line) -> str | None:
 
 def bring_in_step(scene: bpy.types.Scene, head: bpy.types.Object, line: Line) -> str:
     """Let the sound of ``line`` lie as its face does, or the face as its sound: whichever hands moved leads, the sound
-    where both were. In words, what was done. :class:`TalkerError` where strips cannot be moved.
+    where both were. In words, what was done. :class:`TalkerError`, before the first write, where one cannot be moved.
     """
-    face, heard = place_of_face(line), place_of_sound(scene, line)
-    if face is None or heard is None:
-        raise TalkerError(f"{line.name} has no sound strip, or was cut into several; move them by hand")
-    agreed = _agreed(scene, line)
-    # part by part: one may have been moved, the other cut
-    leads = [abs(there - before) <= _APART for there, before in zip(heard, agreed, strict=True)]
-    wanted = Place(*(one if still else other for one, other, still in zip(face, heard, leads, strict=True)))
+    face, heard, wanted = plan(scene, line)
     said = []
     if _differ(wanted, face):
-        problem = checks.line_problem(line)
-        if problem:
-            raise TalkerError(problem)
         _move_face(head, line, face, wanted)
         said.append("the face follows its sound")
     if _differ(wanted, heard):
@@ -88,6 +79,23 @@ def bring_in_step(scene: bpy.types.Scene, head: bpy.types.Object, line: Line) ->
     keep_keys.refresh(head, scene.render.fps / scene.render.fps_base)
     remember(scene, head)
     return f"{line.name}: " + (" and ".join(said) or "in step already")
+
+
+def plan(scene: bpy.types.Scene, line: Line) -> tuple[Place, Place, Place]:
+    """Where the face of ``line`` lies, where its sound, where both should; :class:`TalkerError` where they cannot."""
+    face, heard = place_of_face(line), place_of_sound(scene, line)
+    if face is None or heard is None:
+        raise TalkerError(f"{line.name} has no sound strip, or was cut into several; move them by hand")
+    # part by part: one may have been moved, the other cut
+    still = [abs(there - before) <= _APART for there, before in zip(heard, _agreed(scene, line), strict=True)]
+    wanted = Place(*(one if rests else other for one, other, rests in zip(face, heard, still, strict=True)))
+    problem = checks.line_problem(line) if _differ(wanted, face) else None
+    if problem:
+        raise TalkerError(problem)
+    (strip,) = sound.pieces_of(scene, line.uid)
+    if strip.lock and _differ(wanted, heard):
+        raise TalkerError(f"sound strip {strip.name} is locked; unlock it in the sequencer")
+    return face, heard, wanted
 
 
 def remember(scene: bpy.types.Scene, head: bpy.types.Object) -> None:
@@ -131,8 +139,6 @@ def _move_face(head: bpy.types.Object, line: Line, face: Place, wanted: Place) -
 
 def _move_sound(scene: bpy.types.Scene, line: Line, heard: Place, wanted: Place) -> None:
     (strip,) = sound.pieces_of(scene, line.uid)
-    if strip.lock:
-        raise TalkerError(f"sound strip {strip.name} is locked; unlock it in the sequencer")
     if abs(wanted.zero - heard.zero) > _APART:
         strip.frame_start = round(wanted.zero)
     end = strip.frame_start + strip.frame_duration

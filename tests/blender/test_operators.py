@@ -140,6 +140,20 @@ def test_every_refusal_says_why(registered, recording, tmp_path):
         bpy.ops.blendshape_talker.import_head(filepath=str(tmp_path / "gone.obj"))
 
 
+def test_nothing_is_done_to_a_head_that_is_no_longer_in_the_scene(ready):
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    names = ("reset_controls", "keep_keys", "reduce_keys", "turn_object", "add_joints", "next_take", "export", "bake")
+    assert all(getattr(bpy.ops.blendshape_talker, name).poll() for name in names)
+    for mouth in list(ready.target.children):
+        bpy.data.objects.remove(mouth)
+    for collection in list(ready.target.users_collection):  # as Delete does: the panel's pointer keeps it in the file
+        collection.objects.unlink(ready.target)
+    assert animation.is_baked(ready.target) and not ready.target.users_collection
+    assert [name for name in (*names, "add_mouth") if getattr(bpy.ops.blendshape_talker, name).poll()] == []
+    with pytest.raises(RuntimeError, match="no longer in this scene"):
+        bpy.ops.blendshape_talker.add_mouth()
+
+
 def test_a_mesh_of_another_kind_is_refused_in_one_line(ready, make_head, recording):
     bpy.context.scene.blendshape_talker.target = make_head(vertices=300)
     with pytest.raises(RuntimeError, match="300 vertices"):

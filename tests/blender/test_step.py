@@ -131,6 +131,38 @@ def test_locked_tracks_and_strips_are_left_alone(baked):
         step.bring_in_step(scene, head, line_of(head))
 
 
+def test_a_sound_strip_that_is_locked_leaves_the_face_where_it_is_too(baked):
+    scene, head = baked
+    the_sound(scene, head).frame_start = 31  # the face is to follow, and the sound to be cut as the face is
+    spoken = line_of(head).strips["speech"][0][1]
+    spoken.action_frame_start, spoken.frame_start_raw = 21, 21
+    the_sound(scene, head).lock = True
+    before = spans(head)
+    with pytest.raises(TalkerError, match="locked"):
+        step.bring_in_step(scene, head, line_of(head))
+    assert spans(head) == before
+    the_sound(scene, head).lock = False
+    assert "face follows its sound and the sound follows" in step.bring_in_step(scene, head, line_of(head))
+
+
+def test_the_button_moves_all_lines_or_none(registered, make_head, make_take, tmp_path):
+    scene = bpy.context.scene
+    scene.render.fps = round(FPS)
+    head = registered.target = make_head()
+    for name, frame in (("a", 11), ("b", 111)):
+        recording = write_sound(tmp_path / f"{name}.wav", 2.0)
+        speak(scene, head, make_take(start_frame=frame, about={**about(recording), "name": name}))
+    first, last = animation.lines(head)
+    sound.pieces_of(scene, first.uid)[0].frame_start += 10
+    for _, strip in (item for found in last.strips.values() for item in found):
+        strip.frame_start_ui += 10
+    sound.pieces_of(scene, last.uid)[0].lock = True
+    frames = [line.frames for line in animation.lines(head)]
+    with pytest.raises(RuntimeError, match="locked"):
+        bpy.ops.blendshape_talker.bring_in_step()
+    assert [line.frames for line in animation.lines(head)] == frames
+
+
 def test_bones_go_along(scene, make_take, tmp_path):
     scene.render.fps = round(FPS)
     head = scene_io.add_demo_head(bpy.context)

@@ -12,7 +12,7 @@ from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
-from .common import WHILE_RUNNING, allowed, idle, reported
+from .common import WHILE_RUNNING, allowed, gone, idle, reported
 from .running import Running
 
 
@@ -21,12 +21,9 @@ def bake_problem(context: bpy.types.Context) -> str | None:
     settings = context.scene.blendshape_talker
     if context.window_manager.blendshape_talker.running:
         return WHILE_RUNNING
-    problem = animation.target_problem(settings.target)
+    problem = animation.target_problem(settings.target) or gone(settings)
     if problem:
         return problem
-    if settings.target.name not in context.scene.objects:
-        # a deleted object lives on in whatever points to it
-        return f"{settings.target.name} is no longer in this scene; pick or add a head"
     if not settings.audio:
         return "no recording chosen; pick a WAV, FLAC, OGG or MP3 file"
     if not os.path.isfile(bake.absolute_path(settings.audio)):

@@ -5,16 +5,16 @@ import bpy
 from ...errors import TalkerError
 from ...job import Job
 from .. import animation, bake, fewer_keys, keep_keys
-from .common import idle, reported
+from .common import gone, idle, reported
 from .running import Running
 
 
 def line_problem(context: bpy.types.Context) -> str | None:
     """Why nothing can be done to the curves of the line at the playhead; None when it can."""
-    target = context.scene.blendshape_talker.target
-    if not animation.lines(target):
+    settings = context.scene.blendshape_talker
+    if not animation.lines(settings.target):
         return "the chosen head has no line yet; press Bake first"
-    return animation.target_problem(target)
+    return animation.target_problem(settings.target) or gone(settings)
 
 
 class ReduceKeys(Running, bpy.types.Operator):

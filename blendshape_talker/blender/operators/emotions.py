@@ -11,12 +11,12 @@ from .. import animation, bake, controls, emotions, motion, timeline_view
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
-from .common import allowed, idle, redraw, reported
+from .common import allowed, gone, idle, redraw, reported
 
 
 def strips_problem(settings: TalkerSettings) -> str | None:
     """Why emotions on the timeline cannot be changed now, None when they can."""
-    problem = animation.target_problem(settings.target)
+    problem = animation.target_problem(settings.target) or gone(settings)
     if problem:
         return problem
     line = shown_line(settings)
@@ -197,7 +197,8 @@ class ResetControls(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return idle(cls, context, lambda: animation.target_problem(context.scene.blendshape_talker.target))
+        settings = context.scene.blendshape_talker
+        return idle(cls, context, lambda: animation.target_problem(settings.target) or gone(settings))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         controls.reset(context.scene.blendshape_talker.target)

@@ -7,7 +7,7 @@ from bpy_extras.io_utils import ExportHelper
 
 from .. import animation
 from ..export import FORMATS, Choices, export_head
-from .common import idle_in_object_mode, reported
+from .common import gone, idle_in_object_mode, reported
 
 
 class ExportHead(bpy.types.Operator, ExportHelper):
@@ -36,9 +36,11 @@ class ExportHead(bpy.types.Operator, ExportHelper):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        head = context.scene.blendshape_talker.target
+        settings = context.scene.blendshape_talker
         unbaked = "the chosen head has no bake yet; press Bake first"
-        return idle_in_object_mode(cls, context, lambda: None if animation.is_baked(head) else unbaked)
+        return idle_in_object_mode(
+            cls, context, lambda: gone(settings) if animation.is_baked(settings.target) else unbaked
+        )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self.check_extension = None  # a typed suffix decides the format

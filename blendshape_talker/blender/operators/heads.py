@@ -6,7 +6,7 @@ from bpy_extras.io_utils import ImportHelper
 from .. import scene_io, viewing
 from ..joints import bind_mouths
 from ..mouth import add_mouth, mouth_problem
-from .common import idle_in_object_mode, reported
+from .common import gone, idle_in_object_mode, reported
 
 
 class ImportHead(bpy.types.Operator, ImportHelper):
@@ -62,8 +62,8 @@ class AddMouth(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        head = context.scene.blendshape_talker.target
-        return idle_in_object_mode(cls, context, lambda: mouth_problem(head))
+        settings = context.scene.blendshape_talker
+        return idle_in_object_mode(cls, context, lambda: mouth_problem(settings.target) or gone(settings))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()

@@ -5,7 +5,8 @@ import bpy
 from ...errors import TalkerError
 from .. import animation, joints, motion
 from ..presence import shown
-from .common import idle, idle_in_object_mode, reported
+from ..properties import TalkerSettings
+from .common import gone, idle, idle_in_object_mode, reported
 
 
 class AddJoints(bpy.types.Operator):
@@ -17,8 +18,8 @@ class AddJoints(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        head = context.scene.blendshape_talker.target
-        return idle_in_object_mode(cls, context, lambda: joints.joints_problem(head))
+        settings = context.scene.blendshape_talker
+        return idle_in_object_mode(cls, context, lambda: joints.joints_problem(settings.target) or gone(settings))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -41,7 +42,7 @@ class TurnObject(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return idle(cls, context, lambda: _turn_problem(context.scene.blendshape_talker.target))
+        return idle(cls, context, lambda: _turn_problem(context.scene.blendshape_talker))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         head = context.scene.blendshape_talker.target
@@ -66,7 +67,7 @@ class MoveAgain(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return idle(cls, context, lambda: _move_problem(*shown(context.scene)))
+        return idle(cls, context, lambda: _move_problem(context.scene))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         outcome: set[str] = set()
@@ -79,19 +80,23 @@ class MoveAgain(bpy.types.Operator):
         return outcome
 
 
-def _turn_problem(head: bpy.types.Object | None) -> str | None:
-    """Why ``head`` cannot turn as an object; None when it can."""
-    problem = animation.target_problem(head)
+def _turn_problem(settings: TalkerSettings) -> str | None:
+    """Why the chosen head cannot turn as an object; None when it can."""
+    head = settings.target
+    problem = animation.target_problem(head) or gone(settings)
     if not problem and joints.joints_of(head) is not None:
         return f"{head.name} has joints, which turn it"
     return problem
 
 
-def _move_problem(head: bpy.types.Object | None, line: animation.Line | None) -> str | None:
-    """Why ``line`` of ``head`` cannot get another motion; None when it can."""
+def _move_problem(scene: bpy.types.Scene) -> str | None:
+    """Why the line at the playhead cannot get another motion; None when it can."""
+    head, line = shown(scene)
     if line is None:
         return "bake first"
-    return f"{head.name} has no joints; add them first" if motion.holder_of(head) is None else None
+    if motion.holder_of(head) is None:
+        return f"{head.name} has no joints; add them first"
+    return gone(scene.blendshape_talker)
 
 
 def _perform_lines(head: bpy.types.Object) -> str:

@@ -3,7 +3,7 @@
 import bpy
 
 from .. import animation, step
-from .common import idle, redraw, reported
+from .common import gone, idle, redraw, reported
 
 
 def lines_out_of_step(scene: bpy.types.Scene) -> list[tuple[animation.Line, str]]:
@@ -13,7 +13,8 @@ def lines_out_of_step(scene: bpy.types.Scene) -> list[tuple[animation.Line, str]
 
 
 def _problem(scene: bpy.types.Scene) -> str | None:
-    problem = animation.target_problem(scene.blendshape_talker.target)
+    settings = scene.blendshape_talker
+    problem = animation.target_problem(settings.target) or gone(settings)
     return problem or (None if lines_out_of_step(scene) else "sound and face are in step")
 
 
@@ -32,9 +33,10 @@ class BringInStep(bpy.types.Operator):
         outcome: set[str] = set()
         with reported(self, outcome):
             scene = context.scene
-            said = [
-                step.bring_in_step(scene, scene.blendshape_talker.target, line) for line, _ in lines_out_of_step(scene)
-            ]
+            found = [line for line, _ in lines_out_of_step(scene)]
+            for line in found:
+                step.plan(scene, line)  # all of them, or none
+            said = [step.bring_in_step(scene, scene.blendshape_talker.target, line) for line in found]
             redraw(context)
             self.report({"INFO"}, "; ".join(said))
         return outcome

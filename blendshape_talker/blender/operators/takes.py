@@ -9,7 +9,7 @@ from ...job import Job
 from .. import animation, bake, bake_range
 from ..lines.marks import Line
 from .baking import performance_of
-from .common import idle
+from .common import gone, idle
 from .running import Running
 
 
@@ -27,7 +27,7 @@ def take_number(line: Line) -> int:
 def take_problem(context: bpy.types.Context) -> str | None:
     """Why the line at the playhead cannot be taken again; None when it can."""
     settings, line = context.scene.blendshape_talker, shown(context)
-    problem = animation.target_problem(settings.target)
+    problem = animation.target_problem(settings.target) or gone(settings)
     if problem or line is None:
         return problem or "the chosen head has no line yet; press Bake first"
     audio = bake.absolute_path(settings.audio)
