@@ -154,7 +154,7 @@ def unfold(name, below):
                 yield from point_at(region.x + share * (region.width - 22), y + down + further)
                 if matches(name, under_the_pointer()):
                     return
-        if y + down > lowest - 60:  # the last header: what it opens lies below the fold
+        if y + down > lowest - 34:  # the last header: what it opens lies below the fold
             yield from scroll(5)
             yield from find(name)
             return
