@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import torch
 
     from .fusion import FusionModel
-    from .speech.network import SpeechModel
+    from .speech.model import SpeechModel
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Talker:
             unpacked = reader.submit(whisper.read_weights)
             chosen = choose_device(device)
             from .fusion import FusionModel
-            from .speech.network import SpeechModel
+            from .speech.model import SpeechModel
 
             logger.info("loading networks on %s", chosen)
             library = ExpressionLibrary.load()

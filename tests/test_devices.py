@@ -14,8 +14,8 @@ from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.fusion import FusionModel
 from blendshape_talker.pipeline import Talker
-from blendshape_talker.speech import network, whisper
-from blendshape_talker.speech.network import SpeechModel
+from blendshape_talker.speech import model, whisper
+from blendshape_talker.speech.model import SpeechModel
 
 RECORDING = ASSETS / "demo_speech.flac"
 SOUND = np.random.default_rng(0).normal(0, 0.1, 16000 * 6).astype(np.float32)
@@ -97,10 +97,10 @@ def test_weights_are_the_first_that_leaves_the_device(kind):
 
 
 def test_many_stretches_at_once_give_what_one_by_one_gives(on_cpu, monkeypatch):
-    monkeypatch.setattr(network, "BLOCK_SECONDS", 1)
+    monkeypatch.setattr(model, "BLOCK_SECONDS", 1)
     short = whisper.EncoderWindows(core=1.0, past=0.5, ahead=0.5)
     apart = on_cpu.speech_model.coefficients(SOUND, cut=short)
-    for module in (network, whisper):
+    for module in (model, whisper):
         monkeypatch.setattr(module, "batch_size", lambda device: 16)
     together = on_cpu.speech_model.coefficients(SOUND, cut=short)
     assert (together != apart).any()  # another order of sums: they did go together

@@ -13,7 +13,6 @@ from .operators.emotions import (
     strips_problem,
 )
 from .panels import PanelBelowBake, explain, fields
-from .properties import TalkerSettings
 from .translations import translated
 
 
@@ -24,24 +23,24 @@ class _StripsPanel(PanelBelowBake):
     def poll(cls, context: bpy.types.Context) -> bool:
         return animation.is_baked(context.scene.blendshape_talker.target)
 
-    def draw(self, context: bpy.types.Context) -> None:
-        settings = context.scene.blendshape_talker
+    def fields_or_reason(self, context: bpy.types.Context) -> bpy.types.UILayout | None:
+        """Where to draw the fields; None, and the reason is drawn, where they could do nothing."""
         layout = fields(self.layout, context)
-        problem = strips_problem(settings)
+        problem = strips_problem(context.scene.blendshape_talker)
         if problem:
             explain(layout, context, problem)
-        else:
-            self._draw(layout, settings)
-
-    def _draw(self, layout: bpy.types.UILayout, settings: TalkerSettings) -> None:
-        raise NotImplementedError
+            return None
+        return layout
 
 
 class EmotionStripsPanel(_StripsPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_emotions"
     bl_label = "Emotions on the Timeline"
 
-    def _draw(self, layout: bpy.types.UILayout, settings: TalkerSettings) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.blendshape_talker, self.fields_or_reason(context)
+        if layout is None:
+            return
         layout.prop(settings, "strip_emotion")
         layout.prop(settings, "strip_intensity", slider=True)
         layout.prop(settings, "strip_seconds")
@@ -60,9 +59,12 @@ class ControlsPanel(_StripsPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_controls"
     bl_label = "Adjust over Time"
 
-    def _draw(self, layout: bpy.types.UILayout, settings: TalkerSettings) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.fields_or_reason(context)
+        if layout is None:
+            return
         layout.use_property_decorate = True  # a click on the dot sets a key
-        group = settings.target.blendshape_talker
+        group = context.scene.blendshape_talker.target.blendshape_talker
         column = layout.column(align=True)
         for name in ("speech", "upper_face", "lower_face", "blinks"):
             column.prop(group, name, slider=True)

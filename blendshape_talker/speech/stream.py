@@ -53,7 +53,7 @@ class RunningLevel:
 
 
 class SpeechStream:
-    """Made by :meth:`blendshape_talker.speech.network.SpeechModel.stream`; feed it with :meth:`push`, end it with
+    """Made by :meth:`blendshape_talker.speech.model.SpeechModel.stream`; feed it with :meth:`push`, end it with
     :meth:`finish`. Memory does not grow with the length of the stream, and each second of sound costs the same.
 
     ``move(features (A,512), frames) -> (frames,K)``: the network on features that begin at a whole second.

@@ -1,13 +1,8 @@
 """How fast the product is, and how fast FaceFormer's shape of network would be on the same machine."""
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,19 +10,19 @@ import numpy as np
 from ..checkpoint import ASSETS
 from ..devices import choose_device, describe
 from ..errors import TalkerError
-from ..files import whole_file
-from ..speech.audio import SAMPLE_RATE, load_recording
+from ..speech.audio import SAMPLE_RATE
+from .figures import demo_recording, demo_samples, table, timed
 
 if TYPE_CHECKING:
     import torch
 
 Progress = Callable[[float, str], None]
 _LOADING = """
-import time
+import sys, time
 start = time.perf_counter()
 from blendshape_talker.pipeline import Talker
-Talker.load({device!r})
-print(time.perf_counter() - start)
+Talker.load(sys.argv[1])
+print("FIGURE loading_s", time.perf_counter() - start)
 """
 
 
@@ -50,7 +45,7 @@ def run(
     report(0.0, "Loading in new processes")
     device = choose_device(device)
     figures: dict[str, float | int | str] = {"device": str(describe(device)), "cores": os.cpu_count() or 1}
-    figures |= _time_loading(device, processes)
+    figures |= timed("loading", _LOADING, device, runs=processes)
     report(0.3, f"Animating {seconds[0]:g} s of speech")
     figures |= _time_animate(device, seconds)
     report(0.7, f"FaceFormer's shape of network on {faceformer_seconds:g} s")
@@ -58,53 +53,26 @@ def run(
     figures["faceformer_shape_frames_per_s"] = rate
     figures["speech_network_times_faceformer"] = float(figures["speech_network_frames_per_s"]) / rate
     report(1.0, "Measured")
-    if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}}  {_shown(value)}" for name, value in figures.items())
-
-
-def _shown(value: float | int | str) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def _time_loading(device: str, processes: int) -> dict[str, float]:
-    """Seconds from the first import to loaded networks, the best of several processes."""
-    package_parent = Path(__file__).resolve().parents[2]
-    seconds = []
-    for _ in range(processes):
-        done = subprocess.run(
-            [sys.executable, "-c", _LOADING.format(device=device)],
-            cwd=package_parent, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        seconds.append(float(done.stdout.split()[-1]))
-    return {"loading_s": min(seconds)}
+    return table(figures, json_path, digits=2)
 
 
 def _time_animate(device: str, lengths: Sequence[float]) -> dict[str, float]:
     """Seconds of the whole path and of the speech network alone, and of its stream, after one short run to warm up."""
-    import soundfile
-
     from ..pipeline import Talker
 
-    demo = load_recording(ASSETS / "demo_speech.flac").samples
     took, rates = [], {}
     talker = Talker.load(device)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        soundfile.write(path, demo, SAMPLE_RATE)
-        talker.animate(path, "happy")
-        for seconds in lengths:
-            soundfile.write(path, np.resize(demo, round(seconds * SAMPLE_RATE)), SAMPLE_RATE)
+    talker.animate(ASSETS / "demo_speech.flac", "happy")
+    for length in lengths:
+        with demo_recording(length) as path:
             start = time.perf_counter()
             animation = talker.animate(path, "happy")
             took.append(time.perf_counter() - start)
-            rates[f"animate_frames_per_s_of_{seconds:g}s"] = animation.frame_count / took[-1]
+        rates[f"animate_frames_per_s_of_{length:g}s"] = animation.frame_count / took[-1]
     if talker.device != device:
         raise TalkerError(f"{device} failed and the CPU took over; benchmark --device cpu measures that")
     seconds, whole = lengths[0], took[0]
-    samples = np.resize(demo, round(seconds * SAMPLE_RATE))
+    samples = demo_samples(seconds)
     start = time.perf_counter()
     talker.speech_model.coefficients(samples)
     speech = time.perf_counter() - start

@@ -3,20 +3,10 @@
 Processor time of one process: it says the same on a busy machine, and with one thread it is what a person waits.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import numpy as np
-
-from ..checkpoint import ASSETS
-from ..errors import TalkerError
-from ..files import whole_file
-from ..speech.audio import SAMPLE_RATE, load_recording
+from .figures import demo_recording, on_this_machine, table, timed
 
 _EDITS = """
 import sys, time
@@ -66,36 +56,11 @@ def run(
 
     Raises :class:`TalkerError` where Blender's module is not there.
     """
-    import soundfile
-
     report = progress or (lambda fraction, message: None)
-    samples = np.resize(load_recording(ASSETS / "demo_speech.flac").samples, round(seconds * SAMPLE_RATE))
-    figures: dict[str, float | int] = {"cores": os.cpu_count() or 1, "recording_s": float(seconds)}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        soundfile.write(path, samples, SAMPLE_RATE)
+    figures = on_this_machine(seconds)
+    with demo_recording(seconds) as path:
         for number, rate in enumerate(rates):
             report(number / len(rates), f"edits after a bake of {seconds:g} s at {rate} frames a second")
-            figures |= _figures(path, rate)
+            figures |= timed("edits", _EDITS, path, rate, environment={**os.environ, "OMP_NUM_THREADS": "1"})
     report(1.0, "Measured")
-    if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}}  {value:.3f}" for name, value in figures.items())
-
-
-def _figures(recording: Path, rate: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", _EDITS, recording, str(rate)],
-        cwd=Path(__file__).resolve().parents[2], env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise TalkerError(f"edits cannot be timed: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")
-    best: dict[str, float] = {}
-    for line in done.stdout.splitlines():
-        if line.startswith("FIGURE "):
-            _, name, value = line.split()
-            best[name] = min(float(value), best.get(name, float("inf")))
-    return best
+    return table(figures, json_path)

@@ -4,19 +4,10 @@ Each figure comes from a new process. With Blender as a module it presses the ad
 first bake are timed in a process of their own, one after another, where the bake itself overlaps some of them.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from importlib.util import find_spec
 
-import numpy as np
-
-from ..checkpoint import ASSETS
-from ..errors import TalkerError
-from ..files import whole_file
-from ..speech.audio import SAMPLE_RATE, load_recording
+from .figures import demo_recording, on_this_machine, table, timed
 
 _BAKES = """
 import sys, time
@@ -77,40 +68,10 @@ def run(json_path: str | os.PathLike[str] | None = None, seconds: float = 5.0, p
     Only the parts, without the bakes, where Blender's module is not there. Modules count as compiled, as in the
     extension's zip: the first process of a new environment takes longer.
     """
-    import soundfile
-
-    samples = load_recording(ASSETS / "demo_speech.flac").samples
-    samples = np.resize(samples, round(seconds * SAMPLE_RATE))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        soundfile.write(path, samples, SAMPLE_RATE)
-        figures: dict[str, float | int] = {"cores": os.cpu_count() or 1, "recording_s": float(seconds)}
-        for script in (_BAKES, _LOADED, _PARTS):
-            figures |= _best_of(script, path, processes)
-    if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}}  {value:.3f}" for name, value in figures.items())
-
-
-def _best_of(script: str, recording: Path, processes: int) -> dict[str, float]:
-    """What a script prints as FIGURE lines, the smallest value of each; nothing where it needs a Blender."""
-    best: dict[str, float] = {}
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    for _ in range(processes):
-        done = subprocess.run(
-            [sys.executable, "-c", script, recording],
-            cwd=Path(__file__).resolve().parents[2], env=variables, capture_output=True, text=True,
-        )  # fmt: skip
-        if "No module named 'bpy'" in done.stderr:
-            return {}
-        if done.returncode:
-            raise TalkerError(
-                f"the first use cannot be timed: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}"
-            )
-        for line in done.stdout.splitlines():
-            if line.startswith("FIGURE "):
-                _, name, value = line.split()
-                best[name] = min(float(value), best.get(name, float("inf")))
-    return best
+    scripts = (_BAKES, _LOADED, _PARTS) if find_spec("bpy") else (_PARTS,)
+    figures = on_this_machine(seconds)
+    with demo_recording(seconds) as path:
+        for script in scripts:
+            figures |= timed("the first use", script, path, runs=processes, environment=variables)
+    return table(figures, json_path)

@@ -4,20 +4,10 @@ Each of the two runs in a process of its own. Processor time counts all threads 
 the peak is of the whole process, Blender and PyTorch included.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
-
-from ..checkpoint import ASSETS
-from ..errors import TalkerError
-from ..files import whole_file
-from ..speech.audio import SAMPLE_RATE, load_recording
+from .figures import demo_recording, on_this_machine, table, timed
 
 _COMMON = """
 import resource, sys, time
@@ -97,33 +87,13 @@ def run(
 
     Raises :class:`TalkerError` where Blender's module is not there.
     """
-    import soundfile
-
     report = progress or (lambda fraction, message: None)
-    samples = np.resize(load_recording(ASSETS / "demo_speech.flac").samples, round(seconds * SAMPLE_RATE))
-    figures: dict[str, float | int] = {"cores": os.cpu_count() or 1, "recording_s": float(seconds)}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
-        soundfile.write(path, samples, SAMPLE_RATE)
+    measured: dict[str, float] = {}
+    with demo_recording(seconds) as path:
         for share, name, script in ((0.0, "animate", _ANIMATE), (0.4, "bake", _BAKE)):
             report(share, f"{name} {seconds:g} s of speech")
-            figures |= {f"{name}_{key}": value for key, value in _figures(script, path).items()}
-    figures["bake_times_animate_cpu"] = figures["bake_cpu_s"] / figures["animate_cpu_s"]
+            found = timed("the long recording", script, path)
+            measured |= {f"{name}_{key}": value for key, value in found.items()}
+    measured["bake_times_animate_cpu"] = measured["bake_cpu_s"] / measured["animate_cpu_s"]
     report(1.0, "Measured")
-    if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
-    width = max(map(len, figures))
-    return "\n".join(f"{name:<{width}}  {value:.3f}" for name, value in figures.items())
-
-
-def _figures(script: str, recording: Path) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", script, recording],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-        raise TalkerError(f"the long recording cannot be timed: {reason}")
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("FIGURE ")]
-    return {name: float(value) for _, name, value in lines}
+    return table({**on_this_machine(seconds), **measured}, json_path)

@@ -104,13 +104,13 @@ def find(name, share=0.75):
                 x, y = bgui.screen_xy(region.x + aside * (region.width - 22), region.y + region.height - down)
                 bgui.xdo("mousemove", x, y)
                 yield 0.15
-                if matches(name, under_the_pointer()):
-                    x, y = int(x), int(y) + 5  # well inside
-                    yield from point_at(x, y)
-                    if not matches(name, under_the_pointer()):
-                        y -= 5
-                    _found[name] = x, y
-                    return x, y
+                if not matches(name, under_the_pointer()):
+                    continue
+                for inside in (5, 0):  # well inside; and once more, as Blender may have told of the place before
+                    yield from point_at(int(x), int(y) + inside)
+                    if matches(name, under_the_pointer()):
+                        _found[name] = int(x), int(y) + inside
+                        return _found[name]
     bgui.shot(f"without {name}".replace("/", "_"))
     raise AssertionError(f"the sidebar has no button {name}")
 
@@ -149,7 +149,7 @@ def unfold(name, below):
         if under_the_pointer():
             continue
         yield from click(left, y + down)
-        for further in range(14, 90, STEP):
+        for further in range(14, 140, STEP):
             for share in (0.3, 0.7):
                 yield from point_at(region.x + share * (region.width - 22), y + down + further)
                 if matches(name, under_the_pointer()):

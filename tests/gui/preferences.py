@@ -70,7 +70,12 @@ def press(name, happened, seconds):
 def the_page():
     bgui.area().type = "PREFERENCES"
     yield 1.0
+    first = bgui.window()
     bpy.ops.preferences.addon_show(module=ADDON)
+    for window in [window for window in bpy.context.window_manager.windows if window != first]:
+        with bpy.context.temp_override(window=window):
+            bpy.ops.wm.window_close()  # 4.x shows the page in a window of its own besides
+    assert bgui.window() == first
     bgui.area("PREFERENCES").tag_redraw()
     yield 2.0
     bgui.shot("page")

@@ -7,7 +7,7 @@ from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.speech.audio import load_recording
 from blendshape_talker.speech.emotion import CIRCUMPLEX, MANNERS, Heard, VoiceEmotion, softmax, statistics
-from blendshape_talker.speech.network import features_of
+from blendshape_talker.speech.model import features_of
 from blendshape_talker.speech.prosody import read_prosody
 from blendshape_talker.speech.whisper import WhisperEncoder
 

@@ -6,7 +6,7 @@ import pytest
 from blendshape_talker.animation import lip_gap_per_weight
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.speech.audio import load_recording
-from blendshape_talker.speech.network import SpeechModel
+from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.speech.quality import cancels, missing_bytes, speech_warning, wordless_warning
 
 SPEECH = load_recording(ASSETS / "demo_speech.flac").samples

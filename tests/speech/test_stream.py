@@ -8,7 +8,7 @@ import pytest
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP
-from blendshape_talker.speech import network as speech
+from blendshape_talker.speech import model as speech
 from blendshape_talker.speech.audio import load_recording
 from blendshape_talker.speech.mel import HOP, log_mel
 from blendshape_talker.speech.stream import STREAMING, RunningLevel, SpeechStream

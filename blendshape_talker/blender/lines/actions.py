@@ -63,8 +63,6 @@ def write_curves(
     """
     bag = _bags(action)[0]
     channels = bag.groups.new(group)
-    enums = bpy.types.Keyframe.bl_rna.properties
-    handle = enums["handle_left_type"].enum_items["AUTO_CLAMPED"].value
     for column, path in enumerate(paths):
         kept = _telling(values[:, column])
         points = np.stack([frames[kept], values[kept, column]], axis=1).astype(np.float32)
@@ -72,12 +70,9 @@ def write_curves(
         curve = bag.fcurves.new(name, index=index)
         curve.group = channels
         keys = curve.keyframe_points
-        keys.add(len(points))
+        keys.add(len(points))  # with automatic handles, whatever the preferences say: for whoever bends them
         keys.foreach_set("co", points.ravel())
         keys.foreach_set("interpolation", np.full(len(points), _LINEAR, _ENUM))
-        if keys[0].handle_left_type != "AUTO_CLAMPED":  # as the preferences make new keys; for whoever bends them
-            for side in ("handle_left_type", "handle_right_type"):
-                keys.foreach_set(side, np.full(len(points), handle, _ENUM))
         for part in ("select_control_point", "select_left_handle", "select_right_handle"):
             keys.foreach_set(part, np.zeros(len(points), bool))
         curve.select = False

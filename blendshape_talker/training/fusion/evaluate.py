@@ -184,7 +184,7 @@ def _speed(system: Fused, library: ExpressionLibrary) -> float:
 
 def speech_predictions(directory: str | Path, takes: list[LinearSequence], limit: int = 24) -> dict:
     """(coefficients, basis) of the bundled speech network for sequences whose sound the corpus holds; may be empty."""
-    from ...speech.network import SpeechModel
+    from ...speech.model import SpeechModel
 
     found = [(take, Path(directory) / "wav" / f"{take.name}.flac") for take in takes]
     found = [(take, path) for take, path in found if path.is_file()]

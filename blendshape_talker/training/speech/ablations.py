@@ -22,7 +22,8 @@ from ...face.flame import load_head
 from ...files import whole_file
 from ...speech import network as speech
 from ...speech.audio import SAMPLE_RATE
-from ...speech.network import SpeechModel, load_weights
+from ...speech.model import SpeechModel
+from ...speech.network import load_weights
 from ...speech.whisper import FEATURE_RATE, KIND, WhisperConfig, WhisperEncoder, convert, even, unpack
 from ..corpus import conditions
 from ..corpus.speech_layouts import read_corpus

@@ -18,7 +18,8 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT, Head
-from ...speech.network import FPS, features_of
+from ...speech.model import features_of
+from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import VERSION, augment, coughs
 from ..corpus.singing import moving_songs

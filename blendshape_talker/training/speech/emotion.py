@@ -14,7 +14,7 @@ import numpy as np
 
 from ...speech.audio import SAMPLE_RATE
 from ...speech.emotion import VoiceEmotion, softmax, statistics
-from ...speech.network import features_of, level_of
+from ...speech.model import features_of, level_of
 from ...speech.prosody import read_prosody
 from ...speech.whisper import WhisperEncoder
 from ..corpus import augmentation

@@ -16,7 +16,8 @@ from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...files import whole_file
 from ...speech.audio import SAMPLE_RATE, load_recording
-from ...speech.network import FPS, SpeechModel, level_of
+from ...speech.model import SpeechModel, level_of
+from ...speech.network import FPS
 from ...speech.whisper import OFFLINE, EncoderWindows
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence

@@ -11,7 +11,7 @@ from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...files import whole_file
 from ...speech import lip_sync
-from ...speech.network import SpeechModel
+from ...speech.model import SpeechModel
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .losses import lip_vertex_error

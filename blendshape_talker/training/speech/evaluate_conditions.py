@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...speech import lip_sync
-from ...speech.network import SpeechModel
+from ...speech.model import SpeechModel
 from ..corpus import alignment, conditions, synthesis
 from ..corpus.coarticulation import lip_aperture
 from ..corpus.phones import Phone

@@ -17,7 +17,8 @@ from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...files import whole_file
 from ...speech import lip_sync
-from ...speech.network import FPS, SpeechModel
+from ...speech.model import SpeechModel
+from ...speech.network import FPS
 from ..corpus.people import read_seen
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence

@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...files import whole_file
 from ...speech.lip_sync import CLOSED, correlation, relative
-from ...speech.network import SpeechModel
+from ...speech.model import SpeechModel
 from ...speech.style import Style, fit, heard, mouth_measures
 from ..corpus.people import read_seen
 from ..corpus.speech_layouts import read_corpus

@@ -6,6 +6,7 @@ import pytest
 from playing import played, strips_of, tracks, values_at
 
 from blendshape_talker.blender import animation
+from blendshape_talker.blender.lines import actions
 from blendshape_talker.errors import TalkerError
 
 
@@ -302,3 +303,18 @@ def test_the_shortest_lines_play(scene, make_head, make_take, frames):
     animation.write_take(target, take)
     animation.write_take(target, take)
     assert played(scene, target, take) < 1e-5
+
+
+@pytest.mark.parametrize("preferred", ["VECTOR", "AUTO_CLAMPED"])
+def test_keys_bend_softly_whatever_the_preferences_say(scene, make_head, make_take, preferred):
+    edit = bpy.context.preferences.edit
+    before, edit.keyframe_new_handle_type = edit.keyframe_new_handle_type, preferred
+    try:
+        target, take = make_head(), make_take()
+        animation.write_take(target, take)
+    finally:
+        edit.keyframe_new_handle_type = before
+    (strip,) = strips_of(target, "speech")
+    keys = actions.curves_of(strip.action)[0].keyframe_points
+    assert {key.handle_left_type for key in keys} == {key.handle_right_type for key in keys} == {"AUTO_CLAMPED"}
+    assert {key.interpolation for key in keys} == {"LINEAR"}

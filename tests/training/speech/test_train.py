@@ -8,7 +8,7 @@ import pytest
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
-from blendshape_talker.speech.network import SpeechModel
+from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.speech.whisper import WhisperEncoder
 from blendshape_talker.training.corpus.faceformer import write_faceformer
 from blendshape_talker.training.corpus.speech_layouts import read_corpus

@@ -7,16 +7,17 @@ import torch
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
 from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP
-from blendshape_talker.speech import network as speech
+from blendshape_talker.speech import model as speech
 from blendshape_talker.speech.audio import load_recording
+from blendshape_talker.speech.network import SpeechConfig, build_network, save_weights
 from blendshape_talker.speech.whisper import WhisperEncoder
 
-CONFIG = speech.SpeechConfig(coefficients=5, styles=("average", "anna"), width=64, layers=2)
+CONFIG = SpeechConfig(coefficients=5, styles=("average", "anna"), width=64, layers=2)
 
 
-def random_model(config: speech.SpeechConfig = CONFIG) -> speech.SpeechModel:
+def random_model(config: SpeechConfig = CONFIG) -> speech.SpeechModel:
     torch.manual_seed(0)
-    network = speech.build_network(config)
+    network = build_network(config)
     torch.nn.init.normal_(network.output.weight, std=0.1)
     weights = {name: values.numpy() for name, values in network.state_dict().items()}
     basis = np.random.default_rng(0).normal(0, 1e-3, (config.coefficients, 5023, 3)).astype(np.float32)
@@ -43,7 +44,7 @@ def noise(seconds: float, level: float = 0.1) -> np.ndarray:
 
 
 def test_an_untrained_network_leaves_the_face_neutral():
-    network = speech.build_network(CONFIG)
+    network = build_network(CONFIG)
     output = network(torch.randn(2, 50, 512), torch.tensor([0, 1]), 60)
     assert output.shape == (2, 60, 5) and not output.any()
 
@@ -105,13 +106,13 @@ def test_progress_and_cancel(model):
 
 def test_checkpoint_keeps_the_model(model, tmp_path):
     weights = {name: values.numpy() for name, values in model._network.state_dict().items()}
-    speech.save_weights(tmp_path / "speech.npz", CONFIG, weights, model.basis)
+    save_weights(tmp_path / "speech.npz", CONFIG, weights, model.basis)
     again = speech.SpeechModel.load(tmp_path)
     assert again.config == CONFIG
     np.testing.assert_allclose(again.basis, model.basis, atol=2e-6)
     samples = noise(0.5)
     np.testing.assert_allclose(again.coefficients(samples), model.coefficients(samples), atol=0.02)
-    speech.save_weights(tmp_path / "speech.npz", CONFIG, weights, model.basis[:3])
+    save_weights(tmp_path / "speech.npz", CONFIG, weights, model.basis[:3])
     with pytest.raises(TalkerError, match="basis"):
         speech.SpeechModel.load(tmp_path)
     with pytest.raises(TalkerError, match="file not found"):
