@@ -11,16 +11,17 @@ import bpy
 from . import mouth
 from .lines import checks, cues, derived, find, legacy, marks, shapes, strength, write
 from .lines.actions import PROPERTY_CALLBACKS, curves_of, read_curves
+from .lines.drafts import Drafts
 from .lines.marks import MARK, Line
 from .lines.strength import MAXIMUM_STRENGTH
-from .lines.write import Take, Written
+from .lines.take import Take
+from .lines.write import Written
 
 __all__ = [
-    "MARK", "MAXIMUM_STRENGTH", "PROPERTY_CALLBACKS", "Line", "Take", "Written", "curves_of", "expression_strength",
-    "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "line_at", "lines", "plan", "read_curves",
-    "refresh",
-    "rest_vertices", "set_expression_strength", "set_speech_strength", "shape_key_names", "speech_strength",
-    "target_problem", "unseen", "write_take",
+    "MARK", "MAXIMUM_STRENGTH", "PROPERTY_CALLBACKS", "Drafts", "Line", "Take", "Written", "curves_of",
+    "expression_strength", "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "line_at", "lines",
+    "plan", "read_curves", "refresh", "rest_vertices", "set_expression_strength", "set_speech_strength",
+    "shape_key_names", "speech_strength", "target_problem", "unseen", "write_take",
 ]  # fmt: skip
 
 target_problem = checks.target_problem
@@ -28,9 +29,9 @@ unseen = checks.unseen
 rest_vertices = shapes.rest_vertices
 
 
-def write_take(target: bpy.types.Object, take: Take) -> Written:
+def write_take(target: bpy.types.Object, take: Take, drafts: Drafts | None = None) -> Written:
     """Put ``take`` on ``target`` as a line (:func:`lines.write.write_take`); its mouth, if it has one, follows."""
-    written = write.write_take(target, take)
+    written = write.write_take(target, take, drafts)
     mouth.follow(target)
     return written
 

@@ -18,9 +18,9 @@ from ..face import meshes, neutral
 from ..files import plain_text
 from ..settings import AUTO, check_settings, voice_share
 from ..speech import style
-from . import animation, hand_keys, keep_keys, motion, networks, step, viewing
+from . import animation, keep_keys, motion, networks, step, viewing
 from .animation import Take
-from .lines import checks, legacy, sound
+from .lines import checks, hand_keys, legacy, sound
 from .lines.cues import Asked
 from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[float, str], None]
+_WRITTEN_FROM = 0.97  # of the bar: the rest is for writing
 _pace = Pace()
 
 
@@ -132,11 +133,11 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
             style=talker.style(performance.style), cancelled=cancelled,
-            progress=lambda fraction, message="": progress(loading + (0.99 - loading) * fraction, message),
+            progress=lambda fraction, message="": progress(loading + (_WRITTEN_FROM - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:
         _pace.learn(1.1 * seconds + units - min(seconds, PIECE), time.perf_counter() - began)
-    progress(0.99, "writing to Blender")  # seen while that stands still: an hour takes some seconds
+    progress(_WRITTEN_FROM, "writing to Blender")
     deltas = meshes.transform_deltas(result.blendshapes, fit)
     expression = neutral.expression_warning(neutral.expression_of(request.rest, fit))
     warnings = [*result.warnings, *([expression] if expression else [])]
@@ -160,10 +161,18 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
     )  # fmt: skip
 
 
-def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Object:
+def begin_writing(request: Request, take: Take) -> animation.Drafts:
+    """What of :func:`apply` can be done beforehand, a little at a time: nothing of it can be seen in the scene."""
+    _, target = still_there(request)
+    return animation.Drafts(target, take)
+
+
+def apply(
+    request: Request, take: Take, replace: bool = False, drafts: animation.Drafts | None = None
+) -> bpy.types.Object:
     """Write the result: shape keys, the line's strips, frame range, sound strip; nothing when something does not fit.
 
-    The scene's range grows where the line lies outside; it never shrinks.
+    drafts: what :func:`begin_writing` began. The scene's range grows where the line lies outside; it never shrinks.
     """
     scene, target = still_there(request)
     lost = hand_made(scene, target, take.recording, take.start_frame, Asked.of(take.about))
@@ -171,7 +180,7 @@ def apply(request: Request, take: Take, replace: bool = False) -> bpy.types.Obje
         raise TalkerError(f"{target.name} got hand-made animation meanwhile ({lost}); bake again")
     started = time.perf_counter()
     old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
-    written = animation.write_take(target, take)
+    written = animation.write_take(target, take, drafts)
     for line in animation.lines(target):
         if line.uid == written.uid:
             hand_keys.remember(line)

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..curves.weave import share_at, weave
 from ..errors import TalkerError
-from . import animation, hand_keys, keep_keys
+from . import animation, keep_keys
 from .animation import Take
-from .lines import actions, cues, derived, evaluate
+from .lines import actions, cues, derived, evaluate, hand_keys
 from .lines.hands import is_edited
 from .lines.layers import own_action
 from .lines.marks import STRENGTH, Line, is_cue, lines_of, read_action, write_mark

@@ -11,8 +11,7 @@ from ..animation import lip_gap_per_weight
 from ..curves.bezier import BezierKeys
 from ..curves.reduce import Curves, closed_rows, reduce, worst_errors
 from ..errors import TalkerError
-from . import hand_keys
-from .lines import actions, evaluate
+from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
 from .lines.hands import is_edited
 from .lines.layers import own_action

@@ -16,8 +16,7 @@ import numpy as np
 from ..animation import lip_gap_per_weight
 from ..curves.keep import offsets
 from ..errors import TalkerError
-from . import hand_keys
-from .lines import actions, evaluate
+from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
 from .lines.marks import Line, in_library, lines_of, read_action, write_mark
 from .lines.shapes import value_path

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from blendshape_talker import checkpoint
-from blendshape_talker.blender import animation, batch, fewer_keys, hand_keys
+from blendshape_talker.blender import animation, batch, fewer_keys
+from blendshape_talker.blender.lines import hand_keys
 from blendshape_talker.curves.bezier import SlopeFit
 from blendshape_talker.curves.reduce import closed_rows
 from blendshape_talker.errors import TalkerError

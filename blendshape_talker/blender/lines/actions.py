@@ -61,22 +61,29 @@ def write_curves(
 
     A key between two equal neighbours says nothing and is left out: a straight line stays one.
     """
-    bag = _bags(action)[0]
-    channels = bag.groups.new(group)
     for column, path in enumerate(paths):
-        kept = _telling(values[:, column])
-        points = np.stack([frames[kept], values[kept, column]], axis=1).astype(np.float32)
-        name, index = (path, 0) if isinstance(path, str) else path
-        curve = bag.fcurves.new(name, index=index)
-        curve.group = channels
-        keys = curve.keyframe_points
-        keys.add(len(points))  # with automatic handles, whatever the preferences say: for whoever bends them
-        keys.foreach_set("co", points.ravel())
-        keys.foreach_set("interpolation", np.full(len(points), _LINEAR, _ENUM))
-        for part in ("select_control_point", "select_left_handle", "select_right_handle"):
-            keys.foreach_set(part, np.zeros(len(points), bool))
-        curve.select = False
-        curve.update()
+        add_curve(action, group, path, frames, values[:, column])
+
+
+def add_curve(
+    action: bpy.types.Action, group: str, path: str | tuple[str, int], frames: np.ndarray, values: np.ndarray
+) -> tuple[bpy.types.FCurve, np.ndarray]:
+    """One F-curve as :func:`write_curves` writes it: frames (T,), values (T,). Returns it and its keys (N, 2)."""
+    bag = _bags(action)[0]
+    kept = _telling(values)
+    points = np.stack([frames[kept], values[kept]], axis=1).astype(np.float32)
+    name, index = (path, 0) if isinstance(path, str) else path
+    curve = bag.fcurves.new(name, index=index)
+    curve.group = bag.groups.get(group) or bag.groups.new(group)
+    keys = curve.keyframe_points
+    keys.add(len(points))  # with automatic handles, whatever the preferences say: for whoever bends them
+    keys.foreach_set("co", points.ravel())
+    keys.foreach_set("interpolation", np.full(len(points), _LINEAR, _ENUM))
+    for part in ("select_control_point", "select_left_handle", "select_right_handle"):
+        keys.foreach_set(part, np.zeros(len(points), bool))
+    curve.select = False
+    curve.update()
+    return curve, points
 
 
 def write_moving(
@@ -87,8 +94,13 @@ def write_moving(
     An Action is as long as its keys: so it keeps one curve.
     """
     clear_curves(action)
-    moving = [column for column in range(values.shape[1]) if np.abs(values[:, column]).max(initial=0.0) > 1e-6] or [0]
+    moving = moving_columns(values)
     write_curves(action, group, [paths[column] for column in moving], frames, values[:, moving])
+
+
+def moving_columns(values: np.ndarray) -> list[int]:
+    """Those of (T, K) values that are not 0 all the time, else the first."""
+    return [column for column in range(values.shape[1]) if np.abs(values[:, column]).max(initial=0.0) > 1e-6] or [0]
 
 
 def fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray, first: int, last: int) -> tuple[int, int]:
@@ -185,24 +197,23 @@ def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None 
 
     Returns the action's :func:`checksum` before and after, which costs little here: a slider calls this while it moves.
     """
-    sums = [0, 0, 0]  # values before and after; all else
+    before, after = Checksum(), Checksum()
     for curve in curves_of(action):
         keys = curve.keyframe_points
         points, kinds = _keys(keys, "co"), _kinds(keys)
         factor = np.full(len(points), ratio)
         if keep_above is not None:
             factor[np.abs(points[:, 1]) > keep_above] = 1.0
-        sums[0] = _values_sum(sums[0], curve, points)
-        sums[2] = _rest_sum(sums[2], curve, kinds)
+        before.add(curve, points, kinds)
         bent = (kinds == _BEZIER).any()
         for name in ("co", "handle_left", "handle_right") if bent else ("co",):  # straight keys need no handles
             array = points if name == "co" else _keys(keys, name)
             array[:, 1] *= factor
             keys.foreach_set(name, array.ravel())
-        sums[1] = _values_sum(sums[1], curve, points)
+        after.add(curve, points, kinds)
         if bent:
             curve.update()
-    return f"{sums[0]:08x}{sums[2]:08x}", f"{sums[1]:08x}{sums[2]:08x}"
+    return str(before), str(after)
 
 
 def curves_in(action: bpy.types.Action, slot) -> list[bpy.types.FCurve]:
@@ -232,17 +243,27 @@ def curve_sum(curve: bpy.types.FCurve) -> str:
 
 
 def checksum(action: bpy.types.Action) -> str:
-    """A checksum of keys, modifiers and muted curves: it changes with any hand's edit of what plays as baked."""
-    sums = [0, 0]
+    """The :class:`Checksum` of all curves of ``action``."""
+    total = Checksum()
     for curve in curves_of(action):
-        keys = curve.keyframe_points
-        sums[0] = _values_sum(sums[0], curve, _keys(keys, "co"))
-        sums[1] = _rest_sum(sums[1], curve, _kinds(keys))
-    return f"{sums[0]:08x}{sums[1]:08x}"
+        total.add(curve, _keys(curve.keyframe_points, "co"), _kinds(curve.keyframe_points))
+    return str(total)
 
 
-def _values_sum(total: int, curve: bpy.types.FCurve, points: np.ndarray) -> int:
-    return zlib.crc32(points.tobytes(), zlib.crc32(curve.data_path.encode(), total))
+class Checksum:
+    """A checksum of keys, modifiers and muted curves: it changes with any hand's edit of what plays as baked."""
+
+    def __init__(self) -> None:
+        self._values, self._rest = 0, 0
+
+    def add(self, curve: bpy.types.FCurve, points: np.ndarray, kinds: np.ndarray | None = None) -> None:
+        """The next curve of an Action: its keys (N, 2) float32; kinds (N,): their interpolation, else all straight."""
+        kinds = np.full(len(points), _LINEAR, np.int32) if kinds is None else kinds
+        self._values = zlib.crc32(points.tobytes(), zlib.crc32(curve.data_path.encode(), self._values))
+        self._rest = _rest_sum(self._rest, curve, kinds)
+
+    def __str__(self) -> str:
+        return f"{self._values:08x}{self._rest:08x}"
 
 
 def _rest_sum(total: int, curve: bpy.types.FCurve, kinds: np.ndarray) -> int:

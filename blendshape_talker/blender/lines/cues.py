@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ...expression.cues import Cue, CueTake
 from . import actions, derived, layers, shapes, strength
+from .draft import Draft
 from .hands import retire
 from .marks import Line, is_cue, key_names, lines_of, read_action, write_mark
 
@@ -78,13 +78,14 @@ def add(
     paths: Sequence[str],
     factor: float = 1.0,
     own: bool = False,
+    draft: Draft | None = None,
 ) -> bpy.types.NlaStrip:
     """Lay a cue as a strip of its own.
 
     about: of the line (line, start, name); paths (K_E,): of its expression's shape keys; factor: the strength of its
-    expression; own: an animator put it there, not a bake.
+    expression; own: an animator put it there, not a bake; draft: of its Action, where there is one.
     """
-    action = new_action(target, take, about, frames, paths, factor, own)
+    action = new_action(target, take, about, frames, paths, factor, own, draft)
     cue, rate = take.cue, frames.rate
     end = cue.end - (0.0 if cue.blend_out else ENDS_BEFORE / rate)
     strip = layers.place_part(
@@ -122,19 +123,20 @@ def new_action(
     paths: Sequence[str],
     factor: float = 1.0,
     own: bool = False,
+    draft: Draft | None = None,
 ) -> bpy.types.Action:
     """The Action of a cue, marked; arguments as in :func:`add`."""
     cue = take.cue
     name = f"{cue.emotion} | {str(about.get('name') or 'line')[:24]} | {target.name[:20]}"
-    action = actions.new_action(name, target.name)
     first = frames.first + take.first
-    actions.write_moving(action, "Expression", paths, first + np.arange(len(take.weights)), take.weights)
+    draft = draft or Draft(target.name, "Expression", paths, first, take.weights, moving=True)
+    action = draft.finish(name)
     told = {
         "emotion": cue.emotion, "intensity": cue.intensity, "start": cue.start, "end": cue.end,
         "blend_in": cue.blend_in or 0.0, "blend_out": cue.blend_out or 0.0, "own": own,
     }  # fmt: skip
     mark = {"layer": "expression", "line": about["line"], "start": about["start"], "name": about.get("name")}
-    mark |= {"first": first, "count": len(take.weights), "cue": told, "checksum": actions.checksum(action)}
+    mark |= {"first": first, "count": len(take.weights), "cue": told, "checksum": draft.checksum}
     write_mark(action, mark)
     if factor != 1.0:
         strength.scale_action(action, factor)

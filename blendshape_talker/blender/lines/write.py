@@ -1,6 +1,6 @@
 """Writing a line: everything is checked, then every Action is built, then strips are given theirs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 
 from ...errors import TalkerError
-from ...expression.cues import CueTake
 from . import actions, checks, cues, derived, layers, legacy, shapes, strength
+from .drafts import Drafts
 from .find import find_line, is_cut, says
 from .hands import retire, sweep
 from .marks import (
@@ -26,45 +26,9 @@ from .marks import (
     shared_with_another,
     write_mark,
 )  # fmt: skip
+from .take import Take
 
 _LAYER_IN_NAME = " | {} | "  # of an Action
-
-
-@dataclass(frozen=True)
-class Take:
-    """One bake: names (K,), speech first; deltas (K, V, 3) in the mesh's own coordinates; weights (T, K).
-
-    blink_weights (T, K_E): the part of the expression's weights that is blinks; closure (T,): the lids' closure behind
-    it, 0 … 1; cues, lip_weights (T, K_E): the rest of it as strips that fade, and what the lips hold back of their sum;
-    without cues that rest is one strip. about: what the line's record tells (recording, name, emotion, intensity, seed,
-    fps; asked: see :func:`find.hand_made`). head_rotation (T, 3), eye_rotation (T, 2): radians, for heads with
-    joints.
-    """
-
-    names: Sequence[str]
-    speech_count: int
-    deltas: np.ndarray
-    weights: np.ndarray
-    start_frame: int = 1
-    blink_weights: np.ndarray | None = None
-    closure: np.ndarray | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    cues: tuple[CueTake, ...] = ()
-    lip_weights: np.ndarray | None = None
-    head_rotation: np.ndarray | None = None
-    eye_rotation: np.ndarray | None = None
-
-    @property
-    def end_frame(self) -> int:
-        return self.start_frame + len(self.weights) - 1
-
-    @property
-    def recording(self) -> str:
-        return str(self.about.get("recording") or "")
-
-    @property
-    def name(self) -> str:
-        return str(self.about.get("name") or "line")
 
 
 @dataclass(frozen=True)
@@ -82,11 +46,12 @@ class Written:
     frames: tuple[int, int]
 
 
-def write_take(target: bpy.types.Object, take: Take) -> Written:
+def write_take(target: bpy.types.Object, take: Take, drafts: Drafts | None = None) -> Written:
     """Put ``take`` on ``target`` as a line; :func:`find.find_line` says whether that is a new one.
 
-    A line that is baked again keeps what hands did to its strips, and its strengths; Actions of it whose keys were
-    edited stay in the file. Raises :class:`TalkerError` when target or numbers do not fit, before the first write.
+    drafts: of this take on this head, as far as they are. A line that is baked again keeps what hands did to its
+    strips, and its strengths; Actions of it whose keys were edited stay in the file. Raises :class:`TalkerError` when
+    target or numbers do not fit, before the first write.
     """
     check(target, take)
     if legacy.is_old_bake(target.data.shape_keys):
@@ -104,13 +69,16 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
     place = (line.frames[0] if line else take.start_frame) + round(moved)
     factor = strength.strength_of(line, "expression") if line else None
     about = {**take.about, "line": uid, "start": take.start_frame, "keys": names}
-    new, plan = _layer_weights(take), _plan_cues(take, line)
+    new, plan, drafts = take.layers(), _plan_cues(take, line), drafts or Drafts(target, take)
     for layer, (columns, weights) in new.items():
         factor_here = strength.strength_of(line, layer) if line else None
         blendshapes = [take.names[column] for column in columns]
-        action = _new_action(target, take, layer, [names[name] for name in blendshapes], first, weights)
+        draft = drafts.take_out(layer, [shapes.value_path(names[name]) for name in blendshapes], first)
+        action = draft.finish(f"{target.name[:24]}{_LAYER_IN_NAME.format(layer)}{take.name[:24]}")
+        if layer == "blinks":
+            action[CLOSURE] = np.asarray(take.closure, np.float64).tolist()
         mark = {**about, "layer": layer, "first": first, "count": len(weights), "shapes": blendshapes}
-        write_mark(action, {**mark, "checksum": actions.checksum(action)})
+        write_mark(action, {**mark, "checksum": draft.checksum})
         if layer in ("speech", "expression") and factor_here not in (None, 1.0):
             strength.scale_action(action, factor_here)
         old = _plain(line, layer)
@@ -122,7 +90,8 @@ def write_take(target: bpy.types.Object, take: Take) -> Written:
         if layer not in new:
             _remove(_plain(line, layer))
     frames = cues.Frames(float(take.about.get("fps") or 1.0), first, float(place))
-    _write_cues(target, take, plan, about, frames, moved, 1.0 if factor is None else factor)
+    _write_cues(target, take, plan, about, frames, moved, 1.0 if factor is None else factor, drafts)
+    drafts.discard()
     shapes.remove_shapes(target, _unused(keys, obsolete))
     fresh = next(item for item in lines_of(keys) if item.uid == uid)
     turned = any(strength.strength_of(fresh, layer) not in (None, 1.0) for layer in ("speech", "expression"))
@@ -178,21 +147,6 @@ def _moves(line: Line, take: Take) -> bool:
     return take.start_frame not in (line.start, line.frames[0])
 
 
-def _layer_weights(take: Take) -> dict[str, tuple[range, np.ndarray]]:
-    """For each layer the columns of the take that it moves, and their weights (T, columns)."""
-    speech, expression = range(take.speech_count), range(take.speech_count, len(take.names))
-    emotion = take.weights[:, take.speech_count :]
-    result = {"speech": (speech, take.weights[:, : take.speech_count]), "expression": (expression, emotion)}
-    if take.blink_weights is not None:
-        result["expression"] = expression, emotion - take.blink_weights
-        result["blinks"] = expression, take.blink_weights
-    if take.cues:
-        del result["expression"]
-        if take.lip_weights is not None:
-            result["lips"] = expression, take.lip_weights
-    return {layer: result[layer] for layer in LAYERS if layer in result and len(result[layer][0])}
-
-
 def _plain(line: Line | None, layer: str) -> list:
     """Strips of a layer that are no cues."""
     return [item for item in line.strips.get(layer, []) if not is_cue(read_action(item[1].action))] if line else []
@@ -232,23 +186,25 @@ def _write_cues(
     frames: cues.Frames,
     moved: float,
     factor: float,
+    drafts: Drafts,
 ) -> None:
     """Lay the cues of a take; strips that stay move by ``moved`` frames."""
     data = target.data.shape_keys.animation_data
     paths = [shapes.value_path(about["keys"][name]) for name in take.names[take.speech_count :]]
     stay = plan.old if plan.kept else [item for item, _ in plan.exchanged]
     _remove([item for item in plan.old if item not in stay])
+    numbers = {id(cue): number for number, cue in enumerate(take.cues)}
     for (_, strip), new in plan.exchanged:
-        action = cues.new_action(target, new, about, frames, paths, factor)
+        draft = drafts.take_out(numbers.pop(id(new)), paths, frames.first)
+        action = cues.new_action(target, new, about, frames, paths, factor, draft=draft)
         cues.exchange(strip, action, new.cue, frames.rate)
     for track, strip in sorted(stay, key=lambda item: -np.sign(moved or 1) * item[1].frame_start) if moved else ():
         if not layers.move(track, strip, moved):
             layers.move_aside(data, "expression", track, strip, moved)
     if not plan.kept:
-        taken = [new for _, new in plan.exchanged]
-        for cue in take.cues:
-            if not any(cue is other for other in taken):
-                cues.add(target, cue, about, frames, paths, factor)
+        for number in numbers.values():
+            draft = drafts.take_out(number, paths, frames.first)
+            cues.add(target, take.cues[number], about, frames, paths, factor, draft=draft)
 
 
 def _remove(strips: list) -> None:
@@ -257,20 +213,6 @@ def _remove(strips: list) -> None:
     for track, strip in strips:
         track.strips.remove(strip)
     retire(former)
-
-
-def _new_action(
-    target: bpy.types.Object, take: Take, layer: str, keys: Sequence[str], first: int, weights: np.ndarray
-) -> bpy.types.Action:
-    action = actions.new_action(f"{target.name[:24]}{_LAYER_IN_NAME.format(layer)}{take.name[:24]}", target.name)
-    frames, paths = first + np.arange(len(weights)), [shapes.value_path(key) for key in keys]
-    if layer in ("lips", "blinks"):
-        actions.write_moving(action, layer.capitalize(), paths, frames, weights)
-    else:
-        actions.write_curves(action, layer.capitalize(), paths, frames, weights)
-    if layer == "blinks":
-        action[CLOSURE] = np.asarray(take.closure, np.float64).tolist()
-    return action
 
 
 def _strip_name(about: Mapping[str, Any], layer: str) -> str:

@@ -90,7 +90,17 @@ class Bake(Running, bpy.types.Operator):
     def _begin(self, context: bpy.types.Context) -> Job:
         self._was_baked = animation.is_baked(context.scene.blendshape_talker.target)
         self._pending = request = self._request(context)
+        self._drafts: animation.Drafts | None = None
         return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
+
+    def _write_ahead(self, context: bpy.types.Context, take: animation.Take, seconds: float) -> float:
+        if self._drafts is None:
+            self._drafts = bake.begin_writing(self._pending, take)
+        return self._drafts.write(seconds)
+
+    def _undo_ahead(self) -> None:
+        if self._drafts is not None:
+            self._drafts.discard()
 
     def _end(self, context: bpy.types.Context, take: animation.Take, shown: bool) -> None:
         line = self._finish(context, self._pending, take)
@@ -108,7 +118,7 @@ class Bake(Running, bpy.types.Operator):
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
     def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
-        target = bake.apply(request, take, self.replace)
+        target = bake.apply(request, take, self.replace, self._drafts)
         line = animation.find_line(target, take.recording, take.start_frame)
         words = f"{target.name} speaks {line.name}, {emotions.spoken(line)}, "
         words += came_out(line)

@@ -4,16 +4,19 @@ from typing import Any
 
 import bpy
 
+from ...errors import Cancelled
 from ...job import Job
 from .common import redraw, reported
 
 _POLL_SECONDS = 0.1
+_SLICE_SECONDS = 0.06  # of writing, between which Blender draws and hears Esc
 
 
 class Running:
     """What such an operator is besides: it says what to do in :meth:`_begin` and what becomes of it in :meth:`_end`.
 
-    Both may raise :class:`TalkerError`; only :meth:`_end` may write.
+    Both may raise :class:`TalkerError`; only :meth:`_end` may write what can be seen. What takes long before that goes
+    into :meth:`_write_ahead`.
     """
 
     def _begin(self, context: bpy.types.Context) -> Job:
@@ -23,6 +26,13 @@ class Running:
     def _end(self, context: bpy.types.Context, result: Any, shown: bool) -> None:
         """Write the job's ``result`` and report; ``shown`` in front of a person, who may be shown where to look."""
         raise NotImplementedError
+
+    def _write_ahead(self, context: bpy.types.Context, result: Any, seconds: float) -> float:
+        """Prepare :meth:`_end` for about ``seconds``, again and again until the share that is done, 0 … 1, is 1."""
+        return 1.0
+
+    def _undo_ahead(self) -> None:
+        """Take back what :meth:`_write_ahead` did, when nothing comes of it."""
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run to the end without showing anything: for scripts and the background."""
@@ -60,11 +70,33 @@ class Running:
                 state.fraction, state.message = self._running.progress
             redraw(context)
             return {"PASS_THROUGH"}
-        self._stop_showing(context)
         outcome: set[str] = set()
-        with reported(self, outcome):
-            self._end(context, self._running.result(), True)
+        try:
+            with reported(self, outcome):
+                if not self._ready(context):
+                    return {"PASS_THROUGH"}
+        except Exception:
+            self._stop_showing(context)
+            raise
+        self._stop_showing(context)
+        if "CANCELLED" not in outcome:
+            outcome.clear()
+            with reported(self, outcome):
+                self._end(context, self._running.result(), True)
+        if "CANCELLED" in outcome:
+            self._undo_ahead()
         return outcome
+
+    def _ready(self, context: bpy.types.Context) -> bool:
+        """Go on with what is written beforehand and show how far that is; True when nothing of it is left."""
+        state, result = context.window_manager.blendshape_talker, self._running.result()
+        if state.cancel:
+            raise Cancelled
+        share = self._write_ahead(context, result, _SLICE_SECONDS)
+        done, state.message = self._running.progress
+        state.fraction = done + (1.0 - done) * share
+        redraw(context)
+        return share >= 1.0
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator itself, for instance because another file is opened."""

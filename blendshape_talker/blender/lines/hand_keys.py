@@ -6,20 +6,44 @@ import zlib
 import bpy
 import numpy as np
 
-from .lines import actions
-from .lines.marks import STRENGTH, Line
+from . import actions
+from .marks import STRENGTH, Line
 
 BAKED = "blendshape_talker_baked"  # on an Action: packed values of each frame as they were baked, at a strength of 1
 _PACKED = 1  # version of the packing
 _SAME = 1e-4  # of 1 + a value's size: strengths multiply keys in float32
 
 
+class Note:
+    """What an Action's keys are as they are baked, noted curve by curve; see :func:`remember`."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.compressobj(6)
+        self._parts = [self._stream.compress(bytes([_PACKED]))]
+
+    def add(self, path: str, points: np.ndarray) -> None:
+        """The keys of one curve (N, 2), frames and values at a strength of 1."""
+        name, values = path.encode(), points.astype("<f4")
+        head = np.array([len(name), len(values)], "<u4").tobytes()
+        self._parts.append(self._stream.compress(head + name + values.T.tobytes()))
+
+    def leave_on(self, action: bpy.types.Action) -> None:
+        """Once all curves are there.
+
+        As text: bytes that take the place of others Blender cuts off at the first zero.
+        """
+        action[BAKED] = base64.b64encode(b"".join([*self._parts, self._stream.flush()])).decode()
+
+
 def remember(line: Line) -> None:
-    """Note on the Actions of ``line`` what their keys are, so that changes can be told key by key."""
+    """Note on the Actions of ``line`` what their keys are, so that changes can be told key by key.
+
+    Those that have a note keep it: they are as they were baked, or hands have changed them since.
+    """
     for layer in ("speech", "expression"):
         for action in line.actions(layer):
-            if action.library is None:
-                action[BAKED] = _pack(actions.read_curves(action), _factor(action))
+            if action.library is None and BAKED not in action:
+                _leave(action, actions.read_curves(action))
 
 
 def note(action: bpy.types.Action, changed: dict[str, np.ndarray]) -> None:
@@ -34,7 +58,7 @@ def note(action: bpy.types.Action, changed: dict[str, np.ndarray]) -> None:
         outside = (old[:, 0] < points[0, 0] - 1e-4) | (old[:, 0] > points[-1, 0] + 1e-4)
         both = np.concatenate([old[outside], points])
         merged[path] = both[np.argsort(both[:, 0], kind="stable")]
-    action[BAKED] = _pack(merged, factor)
+    _leave(action, merged)
 
 
 def hand_frames(action: bpy.types.Action) -> dict[str, np.ndarray]:
@@ -74,21 +98,16 @@ def _factor(action: bpy.types.Action) -> float:
     return max(float(action.get(STRENGTH, 1.0)), 1e-6)
 
 
-def _pack(curves: dict[str, np.ndarray], factor: float) -> str:
-    """Each curve as its path, its number of keys, their frames and values at a strength of 1, compressed.
-
-    As text: bytes that take the place of others Blender cuts off at the first zero.
-    """
-    parts = [bytes([_PACKED])]
+def _leave(action: bpy.types.Action, curves: dict[str, np.ndarray]) -> None:
+    """Note each curve by its path: (N, 2) frames and values at the strength that plays now."""
+    made = Note()
     for path, points in curves.items():
-        name = path.encode()
-        values = (points * [1.0, 1.0 / factor]).astype("<f4")
-        parts += [np.array([len(name), len(values)], "<u4").tobytes(), name, values.T.tobytes()]
-    return base64.b64encode(zlib.compress(b"".join(parts), 6)).decode()
+        made.add(path, points * [1.0, 1.0 / _factor(action)])
+    made.leave_on(action)
 
 
 def _unpack(action: bpy.types.Action) -> dict[str, np.ndarray]:
-    """What :func:`_pack` noted; nothing for what is no such note, whoever wrote it."""
+    """What a :class:`Note` left; nothing for what is no such note, whoever wrote it."""
     packed = action.get(BAKED)
     if not isinstance(packed, str):
         return {}

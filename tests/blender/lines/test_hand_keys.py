@@ -4,7 +4,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blendshape_talker.blender import animation, hand_keys
+from blendshape_talker.blender import animation
+from blendshape_talker.blender.lines import hand_keys
 
 
 @pytest.fixture
