@@ -219,7 +219,7 @@ def still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
     """Scene and head of the request as they are now, whatever their names are; :class:`TalkerError` in one line."""
     scene = next((item for item in bpy.data.scenes if item.session_uid == request.scene), None)
     target = next((item for item in bpy.data.objects if item.session_uid == request.target), None)
-    if scene is None or target is None or scene.objects.get(target.name) != target:
+    if scene is None or target is None or not checks.is_in(scene, target):
         raise TalkerError(f"{request.name} is no longer in the scene; choose a head and bake again")
     problem = animation.target_problem(target)
     if problem:

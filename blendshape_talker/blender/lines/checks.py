@@ -156,3 +156,9 @@ def _names_of(found: list[bpy.types.Action], keys: bpy.types.Key) -> list[str]:
 
 def _clamps(block: bpy.types.ShapeKey) -> bool:
     return block.slider_min > 0.0 or block.slider_max < 1.0
+
+
+def is_in(scene: bpy.types.Scene, target: bpy.types.Object) -> bool:
+    """True when ``target`` is in ``scene``, also beside a linked object of its name. Cheap: panels ask it."""
+    namesake = scene.objects.get(target.name)
+    return namesake == target or (namesake is not None and any(item == target for item in scene.objects))

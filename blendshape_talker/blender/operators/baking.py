@@ -1,6 +1,7 @@
 """Bake: a job on a thread while the interface lives, then one write, then the animator sees that it worked."""
 
 import os
+from dataclasses import replace
 
 import bpy
 
@@ -14,6 +15,15 @@ from ..outcome import came_out, doubt
 from ..properties import chosen_device
 from .common import WHILE_RUNNING, allowed, gone, idle, reported
 from .running import Running
+
+_AS_THE_PANEL_SAYS = -1
+
+
+def _take_property() -> bpy.props.IntProperty:
+    return bpy.props.IntProperty(
+        name="Take", description="The performance to bake, which the panel then shows; -1: the one that it shows",
+        default=_AS_THE_PANEL_SAYS, min=_AS_THE_PANEL_SAYS, max=9999, options={"HIDDEN", "SKIP_SAVE"},
+    )  # fmt: skip
 
 
 def bake_problem(context: bpy.types.Context) -> str | None:
@@ -76,6 +86,7 @@ class Bake(Running, bpy.types.Operator):
         description="Let keys that were edited by hand make room; their Actions stay in the file",
         options={"SKIP_SAVE"},
     )
+    take: _take_property()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -84,7 +95,7 @@ class Bake(Running, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first where hands' work would no longer play."""
         if not self.replace and what_hands_made(context):
-            return bpy.ops.blendshape_talker.bake_replacing("INVOKE_DEFAULT")
+            return bpy.ops.blendshape_talker.bake_replacing("INVOKE_DEFAULT", take=self.take)
         return super().invoke(context, event)
 
     def _begin(self, context: bpy.types.Context) -> Job:
@@ -115,10 +126,14 @@ class Bake(Running, bpy.types.Operator):
     def _request(self, context: bpy.types.Context) -> bake.Request:
         settings = context.scene.blendshape_talker
         performance = performance_of(context)
+        if self.take != _AS_THE_PANEL_SAYS:
+            performance = replace(performance, seed=self.take)
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
     def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
         target = bake.apply(request, take, self.replace, self._drafts)
+        if self.take != _AS_THE_PANEL_SAYS:
+            context.scene.blendshape_talker.take = self.take
         line = animation.find_line(target, take.recording, take.start_frame)
         words = f"{target.name} speaks {line.name}, {emotions.spoken(line)}, "
         words += came_out(line)
@@ -142,6 +157,8 @@ class BakeReplacing(bpy.types.Operator):
     bl_label = "Bake over hand-made animation"
     bl_options = {"INTERNAL"}
 
+    take: _take_property()
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return Bake.poll(context)
@@ -154,7 +171,7 @@ class BakeReplacing(bpy.types.Operator):
         )  # fmt: skip
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return bpy.ops.blendshape_talker.bake("INVOKE_DEFAULT", replace=True)
+        return bpy.ops.blendshape_talker.bake("INVOKE_DEFAULT", replace=True, take=self.take)
 
 
 class CancelBake(bpy.types.Operator):

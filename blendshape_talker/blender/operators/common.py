@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import bpy
 
 from ...errors import Cancelled, TalkerError
+from ..lines import checks
 from ..properties import TalkerSettings
 
 WHILE_RUNNING = "A bake is running; press Esc to stop it"
@@ -47,7 +48,7 @@ def idle_in_object_mode(
 def gone(settings: TalkerSettings) -> str | None:
     """A line where the chosen head is not in the scene: a deleted object lives on in whatever points to it."""
     target, scene = settings.target, settings.id_data
-    if target is None or scene.objects.get(target.name) == target:
+    if target is None or checks.is_in(scene, target):
         return None
     return f"{target.name} is no longer in this scene; pick or add a head"
 

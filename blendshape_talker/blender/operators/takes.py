@@ -55,15 +55,12 @@ class NextTake(bpy.types.Operator):
         return self._take(context, "EXEC_DEFAULT")
 
     def _take(self, context: bpy.types.Context, how: str) -> set[str]:
-        settings = context.scene.blendshape_talker
-        former, settings.take = settings.take, take_number(shown(context)) % 9999 + 1
+        take = take_number(shown(context)) % 9999 + 1
         try:
-            outcome = bpy.ops.blendshape_talker.bake(how)
+            outcome = bpy.ops.blendshape_talker.bake(how, take=take)
         except RuntimeError as error:  # how an operator's report reaches its caller
             self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
             outcome = {"CANCELLED"}
-        if outcome == {"CANCELLED"}:
-            settings.take = former
         return {"CANCELLED"} if outcome == {"CANCELLED"} else {"FINISHED"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from playing import played, strips_of, values_at
 
 from blendshape_talker.blender import animation
-from blendshape_talker.blender.lines import marks
+from blendshape_talker.blender.lines import checks, marks
 from blendshape_talker.errors import TalkerError
 
 MARK = "blendshape_talker"
@@ -231,3 +231,16 @@ def test_strips_that_someone_grouped_are_still_the_line_s(spoken, make_take, tmp
         animation.write_take(target, make_take(seed=2, about={"recording": "/a.wav"}))
     take = make_take(blinks=True, about={"recording": "/a.wav", "name": "a", "fps": 24.0})
     assert played(scene, target, take, expression=0.5) < 1e-5
+
+
+def test_a_linked_object_of_the_same_name_is_no_other_head(scene, make_head, tmp_path):
+    head = make_head(name="Head")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (_, into):
+        into.objects = ["Head"]
+    (linked,) = into.objects
+    assert not checks.is_in(scene, linked)
+    scene.collection.objects.link(linked)
+    assert linked.name == head.name and checks.is_in(scene, linked) and checks.is_in(scene, head)
+    scene.collection.objects.unlink(head)
+    assert checks.is_in(scene, linked) and not checks.is_in(scene, head)

@@ -1,7 +1,6 @@
 """What is written before a line is: nothing of it can be seen, and the line that comes of it is the same."""
 
 import bpy
-import numpy as np
 import pytest
 from playing import played, strips_of
 
