@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from .animation import Animation, lip_gap_per_weight
+from .checkpoint import ASSETS
 from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
 from .expression.aperture import lip_layer, opening_only
@@ -119,22 +120,24 @@ class Talker:
         A GPU that is there and fails, now or in the middle of a recording, hands over to the CPU: the result is the
         same, :attr:`device` says where it is from then on, and the next animation has a warning.
         """
-        from .speech import whisper
+        from .speech import network, whisper
 
         with ThreadPoolExecutor(1) as reader:
-            # importing torch and unpacking the largest file take about as long, and wait little for each other
+            # importing torch and unpacking the files wait little for each other
             unpacked = reader.submit(whisper.read_weights)
+            spoken = reader.submit(network.load_weights, ASSETS / "speech.npz")
+            described = reader.submit(ExpressionLibrary.load)
             chosen = choose_device(device)
             from .fusion import FusionModel
             from .speech.model import SpeechModel
 
             logger.info("loading networks on %s", chosen)
-            library = ExpressionLibrary.load()
             fallback = ""
             try:
                 fusion_model = FusionModel.load(device=chosen)
                 encoder = whisper.WhisperEncoder(*unpacked.result(), chosen)
-                speech_model = SpeechModel.load(device=chosen, encoder=encoder)
+                speech_model = SpeechModel(encoder, *spoken.result(), chosen)
+                library = described.result()
             except FAILURES as error:
                 if chosen == "cpu":
                     raise
