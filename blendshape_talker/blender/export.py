@@ -16,6 +16,7 @@ from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
 from .joints import joints_of
+from .languages.translations import translated
 from .mouth import mouths_of
 from .outputs import whole_outputs
 
@@ -69,7 +70,8 @@ def format_of(path: str | os.PathLike[str]) -> Format:
         raise TalkerError(f"{Path(path).name}: cannot export {suffix or 'without a suffix'}; use {', '.join(FORMATS)}")
     chosen = FORMATS[suffix]
     if not chosen.available:
-        raise TalkerError(f"this Blender has no {chosen.label} export; enable its add-on or use blender.org's build")
+        words = "this Blender has no {} export; enable its add-on or use blender.org's build"
+        raise TalkerError(translated(words).format(chosen.label))
     return chosen
 
 
@@ -147,11 +149,13 @@ def _check_that_it_plays(target: bpy.types.Object, holders: list[bpy.types.ID]) 
     """Raise :class:`TalkerError` where a take is there and none of it would reach the file."""
     animated = [holder.animation_data for holder in holders if holder.animation_data is not None]
     if any(data.use_tweak_mode for data in animated):
-        raise TalkerError(f"a strip of {target.name} is being tweaked; press Tab in the NLA editor first")
+        words = "a strip of {} is being tweaked; press Tab in the NLA editor first"
+        raise TalkerError(translated(words).format(target.name))
     tracks = [(data, track) for data in animated for track in data.nla_tracks if len(track.strips)]
     plays = any(data.use_nla and not track.mute for data, track in tracks)
     if tracks and not plays and not any(data.action for data in animated):
-        raise TalkerError(f"the animation of {target.name} is muted; switch its NLA tracks on first")
+        words = "the animation of {} is muted; switch its NLA tracks on first"
+        raise TalkerError(translated(words).format(target.name))
 
 
 def _is_rest(strip: bpy.types.NlaStrip) -> bool:
@@ -181,9 +185,9 @@ def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     try:
         outcome = operator(filepath=str(path), **{name: value for name, value in options.items() if name in known})
     except RuntimeError as error:  # an operator's ERROR report
-        raise TalkerError(f"{chosen.label} export failed: {_one_line(error)}") from error
+        raise TalkerError(translated("{} export failed: {}").format(chosen.label, _one_line(error))) from error
     if "FINISHED" not in outcome:
-        raise TalkerError(f"{chosen.label} export stopped; see Blender's console for the reason")
+        raise TalkerError(translated("{} export stopped; see Blender's console for the reason").format(chosen.label))
 
 
 @contextmanager
@@ -211,7 +215,7 @@ def _only(
     active object and frame as before afterwards."""
     scene, layer = context.scene, context.view_layer
     if target.name not in scene.objects or scene.objects[target.name] != target:
-        raise TalkerError(f"{target.name} is not in this scene; switch to its scene")
+        raise TalkerError(translated("{} is not in this scene; switch to its scene").format(target.name))
     if target.mode != "OBJECT":
         raise TalkerError(f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode")
     frame, subframe = scene.frame_current, scene.frame_subframe
