@@ -39,7 +39,7 @@ _LABELS = {
     "Lip Delay": "Lippen verzögern", "Lips Closer": "Lippen näher", "Lids Lower": "Lider tiefer",
     "Head Motion": "Kopfbewegung", "Gaze": "Blick", "Keyed": "Animiert",
     "Replace Hand-made Animation": "Handarbeit ersetzen", "Error": "Fehler", "Come Back In": "Zurück nach",
-    "First Frame": "Erstes Bild", "Last Frame": "Letztes Bild", "Frames": "Bilder",
+    "First Frame": "Erstes Bild", "Last Frame": "Letztes Bild", "Frames": "Einzelbilder",
     "Attached Meshes": "Angehängte Meshes", "Scale of 1": "Skalierung von 1", "Neutralise": "Neutralisieren",
     "Device": "Gerät", "PyTorch Folder": "PyTorch-Ordner",
     # items

@@ -90,7 +90,8 @@ MESSAGES = {
     "{} is hidden in the viewport": "{} ist in der Ansicht versteckt",
     # what the panel shows of a bake
     "{} (Esc stops)": "{} (Esc hält an)",
-    "Starting": "Beginnt", "Stopping": "Hält an", "Listening": "Hört zu", "Moving the lips": "Bewegt die Lippen",
+    "Starting": "Beginnt", "Loading the networks": "Lädt die Netze",
+    "Stopping": "Hält an", "Listening": "Hört zu", "Moving the lips": "Bewegt die Lippen",
     "Reducing keys": "Dünnt Schlüsselbilder aus", "Writing to blender": "Schreibt nach Blender",
     "{} cues": "{} Gefühle", "frames {} to {}": "Bilder {} bis {}",
     "{} of {} lip closures": "{} von {} Lippenschlüssen",

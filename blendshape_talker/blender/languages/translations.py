@@ -9,6 +9,7 @@ become "Leistung" and *Clear* "Entfernen". What means something else here is the
 which Blender does not know, as ``translation_context`` of a property or a panel.
 """
 
+from collections.abc import Callable
 from inspect import cleandoc
 
 import bpy
@@ -22,12 +23,18 @@ _OWNER = __package__
 
 def translated(message: str) -> str:
     """``message`` in the language of Blender's interface; the message itself where nothing is known."""
-    return str(bpy.app.translations.pgettext_iface(message, CONTEXT))
+    return _found(bpy.app.translations.pgettext_iface, message)
 
 
 def translated_tip(message: str) -> str:
     """As :func:`translated`, where the user lets Blender translate tooltips."""
-    return str(bpy.app.translations.pgettext_tip(message, CONTEXT))
+    return _found(bpy.app.translations.pgettext_tip, message)
+
+
+def _found(look_up: Callable[..., str], message: str) -> str:
+    """What we have for ``message``, else what Blender has, which speaks more languages than we do."""
+    ours = str(look_up(message, CONTEXT))
+    return ours if ours != message else str(look_up(message))
 
 
 def words() -> dict[tuple[str, str], str]:
