@@ -16,7 +16,8 @@ from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
 from .joints import joints_of
-from .languages.translations import translated
+from .languages.translations import error_said, translated
+from .lines import checks
 from .mouth import mouths_of
 from .outputs import whole_outputs
 
@@ -67,7 +68,10 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     """The format that a file's name asks for; :class:`TalkerError` when there is none or this Blender lacks it."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise TalkerError(f"{Path(path).name}: cannot export {suffix or 'without a suffix'}; use {', '.join(FORMATS)}")
+        name, known = Path(path).name, ", ".join(FORMATS)
+        if not suffix:
+            raise TalkerError(translated("{}: cannot export without a suffix; use {}").format(name, known))
+        raise TalkerError(translated("{}: cannot export {}; use {}").format(name, suffix, known))
     chosen = FORMATS[suffix]
     if not chosen.available:
         words = "this Blender has no {} export; enable its add-on or use blender.org's build"
@@ -217,7 +221,7 @@ def _only(
     if target.name not in scene.objects or scene.objects[target.name] != target:
         raise TalkerError(translated("{} is not in this scene; switch to its scene").format(target.name))
     if target.mode != "OBJECT":
-        raise TalkerError(f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode")
+        raise TalkerError(checks.mode_problem(target))
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:
         with ExitStack() as stack:
@@ -284,4 +288,4 @@ def _one_line(error: Exception) -> str:
     """The last line that says something: the message after a Python traceback, which Blender ends with a location."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Location:")]
-    return lines[-1].removeprefix("Error: ") if lines else type(error).__name__
+    return error_said(lines[-1]) if lines else type(error).__name__

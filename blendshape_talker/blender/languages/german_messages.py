@@ -52,6 +52,7 @@ MESSAGES = {
         "Einzelnen Benutzer erstellen > Objekt & Daten)",
     "frames {} to {} lie outside Blender's timeline, which ends at {}; choose another start frame":
         "die Bilder {} bis {} liegen außerhalb von Blenders Zeitleiste, die bei {} endet; ein anderes Startbild wählen",
+    "{} is in {}; go back to Object Mode": "{} ist im {}; zurück in den Objektmodus wechseln",
     "{} has absolute shape keys; switch its shape keys to Relative":
         "{} hat absolute Formschlüssel; seine Formschlüssel auf Relativ stellen",
     "{} has an NLA strip in tweak mode; leave it (Tab in the NLA editor)":
@@ -83,6 +84,23 @@ MESSAGES = {
     "the expression strength of {} is 0; turn it up": "die Stärke des Ausdrucks von {} ist 0; höher stellen",
     "{} lies outside the preview range; press Alt-P in the timeline to clear it":
         "{} liegt außerhalb des Vorschaubereichs; Alt-P in der Zeitleiste hebt ihn auf",
+    "shape key {} is muted; tick in the Shape Keys panel":
+        "Formschlüssel {} ist stumm; im Panel Formschlüssel das Häkchen setzen",
+    "shape key {} and {} more are muted; tick in the Shape Keys panel":
+        "Formschlüssel {} und {} weitere sind stumm; im Panel Formschlüssel die Häkchen setzen",
+    "shape key {} is driven, which goes before the bake; remove the driver":
+        "Formschlüssel {} hat einen Treiber, der dem Gebackenen vorgeht; den Treiber entfernen",
+    "shape key {} and {} more are driven, which goes before the bake; remove the driver":
+        "Formschlüssel {} und {} weitere haben Treiber, die dem Gebackenen vorgehen; die Treiber entfernen",
+    "the slider of {} is narrower than 0 to 1; widen its range":
+        "der Regler von {} ist enger als 0 bis 1; seinen Bereich weiten",
+    "the slider of {} and {} more are narrower than 0 to 1; widen its range":
+        "die Regler von {} und {} weiteren sind enger als 0 bis 1; ihren Bereich weiten",
+    "action {} plays over the bake for {}; Keep My Keys (Curves) blends its keys in":
+        "Aktion {} überspielt das Gebackene bei {}; Meine Schlüsselbilder behalten (Kurven) blendet ihre ein",
+    "action {} plays over the bake for {} and {} more are; Keep My Keys (Curves) blends its keys in":
+        "Aktion {} überspielt das Gebackene bei {} und {} weiteren; Meine Schlüsselbilder behalten (Kurven) blendet "
+        "ihre ein",
     "{} begins before frame 0; set a preview range to play it":
         "{} beginnt vor Bild 0; zum Abspielen einen Vorschaubereich setzen",
     "modifier {} takes the place of the shape keys; switch it off":
@@ -195,6 +213,9 @@ MESSAGES = {
         "ein Streifen von {} ist im Optimierungsmodus; erst Tab im NLA-Editor drücken",
     "the animation of {} is muted; switch its NLA tracks on first":
         "die Animation von {} ist stumm; erst ihre NLA-Spuren einschalten",
+    "{}: cannot export {}; use {}": "{}: {} lässt sich nicht exportieren; möglich sind {}",
+    "{}: cannot export without a suffix; use {}":
+        "{}: ohne Endung lässt sich nicht exportieren; möglich sind {}",
     "{} export failed: {}": "Export nach {} gescheitert: {}",
     "{} export stopped; see Blender's console for the reason":
         "Export nach {} abgebrochen; der Grund steht in Blenders Konsole",

@@ -31,6 +31,13 @@ def translated_tip(message: str) -> str:
     return _found(bpy.app.translations.pgettext_tip, message)
 
 
+def error_said(words: str) -> str:
+    """A line that an operator called from Python has reported, without the "Error: " that Blender puts before it."""
+    for word in ("Error", translated("Error")):
+        words = words.removeprefix(f"{word}: ")
+    return words.strip()
+
+
 def _found(look_up: Callable[..., str], message: str) -> str:
     """What we have for ``message``, else what Blender has, which speaks more languages than we do."""
     ours = str(look_up(message, CONTEXT))

@@ -35,12 +35,18 @@ def target_problem(target: bpy.types.Object | None) -> str | None:
     if mesh.override_library and not key_names(keys):
         return translated(OVERRIDDEN).format(target.name)
     if target.mode != "OBJECT":
-        return f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode"
+        return mode_problem(target)
     if keys and not keys.use_relative:
         return translated("{} has absolute shape keys; switch its shape keys to Relative").format(target.name)
     if keys and keys.animation_data and keys.animation_data.use_tweak_mode:
         return translated("{} has an NLA strip in tweak mode; leave it (Tab in the NLA editor)").format(target.name)
     return None
+
+
+def mode_problem(target: bpy.types.Object) -> str:
+    """That ``target`` is not in Object Mode, and what to do."""
+    mode = f"{target.mode.replace('_', ' ').title()} Mode"  # as Blender calls it, which knows it in other languages
+    return translated("{} is in {}; go back to Object Mode").format(target.name, translated(mode))
 
 
 def frames_problem(start: int, end: int) -> str | None:
@@ -102,18 +108,23 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
     names = set(_names_of([action for line in found for action in line.actions()], keys))
     muted = sorted(name for name in names if keys.key_blocks[name].mute)
     if muted:
-        hints.append(f"shape key {_several(muted)} muted; tick in the Shape Keys panel")
+        one = "shape key {} is muted; tick in the Shape Keys panel"
+        hints.append(_several(muted, one, "shape key {} and {} more are muted; tick in the Shape Keys panel"))
     driven = sorted(name for name in names if any(driver.data_path == value_path(name) for driver in data.drivers))
     if driven:
-        hints.append(f"shape key {_several(driven)} driven, which goes before the bake; remove the driver")
+        one = "shape key {} is driven, which goes before the bake; remove the driver"
+        more = "shape key {} and {} more are driven, which goes before the bake; remove the driver"
+        hints.append(_several(driven, one, more))
     narrow = sorted(name for name in names if _clamps(keys.key_blocks[name]))
     if narrow:
-        hints.append(f"the slider of {_several(narrow)} narrower than 0 to 1; widen its range")
+        one = "the slider of {} is narrower than 0 to 1; widen its range"
+        hints.append(_several(narrow, one, "the slider of {} and {} more are narrower than 0 to 1; widen its range"))
     if data.action is not None:
         over = sorted(name for name in _names_of([data.action], keys) if name in names)
         if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
-            words = f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is")
-            hints.append(f"{words}; Keep My Keys (Curves) blends its keys in")
+            one = "action {} plays over the bake for {}; Keep My Keys (Curves) blends its keys in"
+            more = "action {} plays over the bake for {} and {} more are; Keep My Keys (Curves) blends its keys in"
+            hints.append(_several(over, one, more, data.action.name))
     rate = scene.render.fps / scene.render.fps_base
     for line in found:
         baked = line.record.get("fps")
@@ -156,8 +167,11 @@ def _apart(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return first[1] < second[0] or second[1] < first[0]
 
 
-def _several(names: list[str]) -> str:
-    return f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"
+def _several(names: list[str], one: str, more: str, *before: str) -> str:
+    """The sentence for one name, or for the first and how many more there are."""
+    if len(names) == 1:
+        return translated(one).format(*before, names[0])
+    return translated(more).format(*before, names[0], len(names) - 1)
 
 
 def _names_of(found: list[bpy.types.Action], keys: bpy.types.Key) -> list[str]:

@@ -7,7 +7,7 @@ import bpy
 from ...errors import TalkerError
 from ...job import Job
 from .. import animation, bake, bake_range
-from ..languages.translations import translated
+from ..languages.translations import error_said, translated
 from ..lines.marks import Line
 from .baking import performance_of
 from .common import gone, idle
@@ -61,7 +61,7 @@ class NextTake(bpy.types.Operator):
         try:
             outcome = bpy.ops.blendshape_talker.bake(how, take=take)
         except RuntimeError as error:  # how an operator's report reaches its caller
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            self.report({"ERROR"}, error_said(str(error)))
             outcome = {"CANCELLED"}
         return {"CANCELLED"} if outcome == {"CANCELLED"} else {"FINISHED"}
 
@@ -102,7 +102,7 @@ class BakeRange(bpy.types.Operator):
                 how, first=self.first, last=self.last, take=self.take, keep=self.keep
             ) - {"RUNNING_MODAL"} or {"FINISHED"}
         except RuntimeError as error:  # how an operator's report reaches its caller
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            self.report({"ERROR"}, error_said(str(error)))
             return {"CANCELLED"}
 
 

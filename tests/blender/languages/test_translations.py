@@ -153,3 +153,17 @@ def test_blender_finds_the_words(registered):
             assert look_up(text, context) == translations.words().get((context, text), text), where
     finally:
         view.language = before
+
+
+def test_an_operators_error_is_told_without_blenders_word_for_it(registered):
+    view = bpy.context.preferences.view
+    before = view.language
+    try:
+        for language in ("en_US", "de_DE") if bpy.app.build_options.international else (before,):
+            view.language, view.use_translate_interface, view.use_translate_reports = language, True, True
+            with pytest.raises(RuntimeError) as raised:
+                bpy.ops.blendshape_talker.open_recording(filepath="/nowhere/missing.wav")
+            said = translations.error_said(str(raised.value))
+            assert said.startswith("/nowhere/missing.wav: ") and said in str(raised.value)
+    finally:
+        view.language = before
