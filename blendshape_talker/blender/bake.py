@@ -20,6 +20,7 @@ from ..settings import AUTO, check_settings, voice_share
 from ..speech import style
 from . import animation, keep_keys, motion, networks, step, viewing
 from .animation import Take
+from .languages.translations import translated
 from .lines import checks, hand_keys, legacy, sound
 from .lines.cues import Asked
 from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
@@ -102,7 +103,8 @@ def make_request(
     asked = performance.asked(frame_rate_of(scene))
     lost = hand_made(scene, target, performance.audio, start_frame, asked)
     if lost and not replace:
-        raise TalkerError(f"{target.name} has hand-made animation ({lost}); confirm that the bake may replace it")
+        words = "{} has hand-made animation ({}); confirm that the bake may replace it"
+        raise TalkerError(translated(words).format(target.name, lost))
     check_settings(
         performance.emotion, performance.intensity, frame_rate_of(scene), emotion_names(), performance.cues,
         performance.heard,
@@ -177,7 +179,7 @@ def apply(
     scene, target = still_there(request)
     lost = hand_made(scene, target, take.recording, take.start_frame, Asked.of(take.about))
     if lost and not replace:
-        raise TalkerError(f"{target.name} got hand-made animation meanwhile ({lost}); bake again")
+        raise TalkerError(translated("{} got hand-made animation meanwhile ({}); bake again").format(target.name, lost))
     started = time.perf_counter()
     old = legacy.old_frames(target.data.shape_keys) if legacy.is_old_bake(target.data.shape_keys) else None
     written = animation.write_take(target, take, drafts)
@@ -220,12 +222,12 @@ def still_there(request: Request) -> tuple[bpy.types.Scene, bpy.types.Object]:
     scene = next((item for item in bpy.data.scenes if item.session_uid == request.scene), None)
     target = next((item for item in bpy.data.objects if item.session_uid == request.target), None)
     if scene is None or target is None or not checks.is_in(scene, target):
-        raise TalkerError(f"{request.name} is no longer in the scene; choose a head and bake again")
+        raise TalkerError(translated("{} is no longer in the scene; choose a head and bake again").format(request.name))
     problem = animation.target_problem(target)
     if problem:
         raise TalkerError(problem)
     if not np.array_equal(animation.rest_vertices(target), request.rest):
-        raise TalkerError(f"{target.name} got another shape meanwhile; bake again")
+        raise TalkerError(translated("{} got another shape meanwhile; bake again").format(target.name))
     return scene, target
 
 

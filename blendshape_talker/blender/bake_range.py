@@ -9,6 +9,7 @@ from ..curves.weave import share_at, weave
 from ..errors import TalkerError
 from . import animation, keep_keys
 from .animation import Take
+from .languages.translations import translated
 from .lines import actions, cues, derived, evaluate, hand_keys
 from .lines.hands import is_edited
 from .lines.layers import own_action
@@ -27,19 +28,21 @@ class Woven:
     emotions_stay: bool
 
     def __str__(self) -> str:
-        words = f"{self.curves} curves"
+        words = translated("{} curves").format(self.curves)
         if self.kept:
-            words += f", {self.kept} keys of yours kept"
-        return words + (", the emotions stay as they were arranged" if self.emotions_stay else "")
+            words += translated(", {} keys of yours kept").format(self.kept)
+        return words + (translated(", the emotions stay as they were arranged") if self.emotions_stay else "")
 
 
 def check_range(line: Line, first: int, last: int) -> None:
     """Raise :class:`TalkerError` for a stretch that does not lie on ``line`` or is too short to have seams."""
     low, high = line.frames
     if first > last or last < low or first > high:
-        raise TalkerError(f"frames {first} to {last} lie outside {line.name}, which plays {low} to {high}")
+        words = "frames {} to {} lie outside {}, which plays {} to {}"
+        raise TalkerError(translated(words).format(first, last, line.name, low, high))
     if last - first < _SHORTEST:
-        raise TalkerError(f"frames {first} to {last} are too few; choose {_SHORTEST + 1} or more")
+        words = "frames {} to {} are too few; choose {} or more"
+        raise TalkerError(translated(words).format(first, last, _SHORTEST + 1))
 
 
 def weave_range(
@@ -56,10 +59,11 @@ def weave_range(
         raise TalkerError("an NLA strip is in tweak mode; leave it with Tab in the NLA editor")
     missing = [name for name in take.names if name not in names]
     if missing:
-        raise TalkerError(f"{target.name} has no shape key for {missing[0]}; bake the whole line first")
+        words = "{} has no shape key for {}; bake the whole line first"
+        raise TalkerError(translated(words).format(target.name, missing[0]))
     rate = float(take.about.get("fps") or 0.0)
     if not rate or rate != line.record.get("fps"):
-        raise TalkerError(f"{line.name} was baked at another frame rate; bake the whole line first")
+        raise TalkerError(translated("{} was baked at another frame rate; bake the whole line first").format(line.name))
     paths = [value_path(names[name]) for name in take.names]
     speech, expression = paths[: take.speech_count], paths[take.speech_count :]
     jobs = [

@@ -4,6 +4,7 @@ import bpy
 
 from . import keep_keys
 from .fewer_keys import BOUNDS
+from .languages.translations import translated
 from .operators.curves import KeepKeys, ReduceKeys, line_problem
 from .operators.takes import BakeRange, NextTake, shown, take_number, take_problem
 from .panels import PanelBelowBake, explain
@@ -20,8 +21,8 @@ class CurvesPanel(PanelBelowBake, bpy.types.Panel):
         found = keep_keys.waiting(context.scene.blendshape_talker.target)
         layout.operator(KeepKeys.bl_idname, icon="KEYFRAME_HLT")
         if found:
-            words = "1 key is" if found == 1 else f"{found} keys are"
-            layout.label(text=f"{words} set on top of the bake", icon="INFO", translate=False)
+            words = "1 key is set on top of the bake" if found == 1 else "{} keys are set on top of the bake"
+            layout.label(text=translated(words).format(found), icon="INFO", translate=False)
         column = layout.column(align=True)
         column.label(text=ReduceKeys.bl_label)
         row = column.row(align=True)
@@ -40,9 +41,10 @@ class TakesPanel(PanelBelowBake, bpy.types.Panel):
         layout.enabled = not context.window_manager.blendshape_talker.running
         if line is not None:
             row = layout.row(align=True)
-            row.label(text=f"Take {take_number(line)} plays", translate=False)
+            row.label(text=translated("Take {} plays").format(take_number(line)), translate=False)
             row.operator(NextTake.bl_idname, icon="FORWARD")
-            layout.operator(BakeRange.bl_idname, text=f"{BakeRange.bl_label}…", icon="PREVIEW_RANGE")
+            text = f"{translated(BakeRange.bl_label)}…"
+            layout.operator(BakeRange.bl_idname, text=text, icon="PREVIEW_RANGE", translate=False)
         problem = take_problem(context)
         if problem:
             explain(layout, context, problem)

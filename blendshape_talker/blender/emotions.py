@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import TalkerError
 from ..expression.library import emotion_names
 from ..settings import AUTO
+from .languages.translations import translated
 from .lines.cues import baked_cue, cue_strips
 from .lines.marks import Line
 
@@ -43,12 +44,12 @@ def spoken(line: Line) -> str:
     """With what a line is spoken, in a word or two: "happy", "5 cues"."""
     names = {baked_cue(strip.action).emotion for _, strip in cue_strips(line)}
     if len(names) == 1:  # hands may have swapped or added some since the bake
-        return label(names.pop()).lower()
+        return translated(label(names.pop())).lower()
     cues = len(cue_strips(line)) or line.record.get("cues")
     return (
-        f"{cues} cues"
+        translated("{} cues").format(cues)
         if isinstance(cues, int) and cues
-        else label(str(line.record.get("emotion") or "neutral")).lower()
+        else translated(label(str(line.record.get("emotion") or "neutral"))).lower()
     )
 
 

@@ -3,6 +3,7 @@
 import bpy
 
 from . import animation
+from .languages.translations import translated
 from .operators.emotions import (
     AddEmotion,
     RefreshFace,
@@ -13,7 +14,6 @@ from .operators.emotions import (
     strips_problem,
 )
 from .panels import PanelBelowBake, explain, fields
-from .translations import translated
 
 
 class _StripsPanel(PanelBelowBake):

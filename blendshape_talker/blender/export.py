@@ -16,6 +16,8 @@ from . import animation
 from .export_check import check_export
 from .frame_shift import shifted
 from .joints import joints_of
+from .languages.translations import error_said, translated
+from .lines import checks
 from .mouth import mouths_of
 from .outputs import whole_outputs
 
@@ -66,10 +68,14 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     """The format that a file's name asks for; :class:`TalkerError` when there is none or this Blender lacks it."""
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise TalkerError(f"{Path(path).name}: cannot export {suffix or 'without a suffix'}; use {', '.join(FORMATS)}")
+        name, known = Path(path).name, ", ".join(FORMATS)
+        if not suffix:
+            raise TalkerError(translated("{}: cannot export without a suffix; use {}").format(name, known))
+        raise TalkerError(translated("{}: cannot export {}; use {}").format(name, suffix, known))
     chosen = FORMATS[suffix]
     if not chosen.available:
-        raise TalkerError(f"this Blender has no {chosen.label} export; enable its add-on or use blender.org's build")
+        words = "this Blender has no {} export; enable its add-on or use blender.org's build"
+        raise TalkerError(translated(words).format(chosen.label))
     return chosen
 
 
@@ -147,11 +153,13 @@ def _check_that_it_plays(target: bpy.types.Object, holders: list[bpy.types.ID]) 
     """Raise :class:`TalkerError` where a take is there and none of it would reach the file."""
     animated = [holder.animation_data for holder in holders if holder.animation_data is not None]
     if any(data.use_tweak_mode for data in animated):
-        raise TalkerError(f"a strip of {target.name} is being tweaked; press Tab in the NLA editor first")
+        words = "a strip of {} is being tweaked; press Tab in the NLA editor first"
+        raise TalkerError(translated(words).format(target.name))
     tracks = [(data, track) for data in animated for track in data.nla_tracks if len(track.strips)]
     plays = any(data.use_nla and not track.mute for data, track in tracks)
     if tracks and not plays and not any(data.action for data in animated):
-        raise TalkerError(f"the animation of {target.name} is muted; switch its NLA tracks on first")
+        words = "the animation of {} is muted; switch its NLA tracks on first"
+        raise TalkerError(translated(words).format(target.name))
 
 
 def _is_rest(strip: bpy.types.NlaStrip) -> bool:
@@ -181,9 +189,9 @@ def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     try:
         outcome = operator(filepath=str(path), **{name: value for name, value in options.items() if name in known})
     except RuntimeError as error:  # an operator's ERROR report
-        raise TalkerError(f"{chosen.label} export failed: {_one_line(error)}") from error
+        raise TalkerError(translated("{} export failed: {}").format(chosen.label, _one_line(error))) from error
     if "FINISHED" not in outcome:
-        raise TalkerError(f"{chosen.label} export stopped; see Blender's console for the reason")
+        raise TalkerError(translated("{} export stopped; see Blender's console for the reason").format(chosen.label))
 
 
 @contextmanager
@@ -211,9 +219,9 @@ def _only(
     active object and frame as before afterwards."""
     scene, layer = context.scene, context.view_layer
     if target.name not in scene.objects or scene.objects[target.name] != target:
-        raise TalkerError(f"{target.name} is not in this scene; switch to its scene")
+        raise TalkerError(translated("{} is not in this scene; switch to its scene").format(target.name))
     if target.mode != "OBJECT":
-        raise TalkerError(f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode")
+        raise TalkerError(checks.mode_problem(target))
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:
         with ExitStack() as stack:
@@ -280,4 +288,4 @@ def _one_line(error: Exception) -> str:
     """The last line that says something: the message after a Python traceback, which Blender ends with a location."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Location:")]
-    return lines[-1].removeprefix("Error: ") if lines else type(error).__name__
+    return error_said(lines[-1]) if lines else type(error).__name__

@@ -11,6 +11,7 @@ from ..animation import lip_gap_per_weight
 from ..curves.bezier import BezierKeys
 from ..curves.reduce import Curves, closed_rows, reduce, worst_errors
 from ..errors import TalkerError
+from .languages.translations import translated
 from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
 from .lines.hands import is_edited
@@ -33,10 +34,9 @@ class Reduction:
     kept: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.before} keys became {self.after} ({self.before / max(self.after, 1):.1f} times fewer); "
-            f"worst vertex {self.worst_mm:.2f} mm off; lips closed in {self.kept} of {self.closed} frames as before"
-        )
+        words = "{} keys became {} ({} times fewer); worst vertex {} mm off; lips closed in {} of {} frames as before"
+        fewer, worst = f"{self.before / max(self.after, 1):.1f}", f"{self.worst_mm:.2f}"
+        return translated(words).format(self.before, self.after, fewer, worst, self.kept, self.closed)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def prepare(target: bpy.types.Object, line: Line, bound: float) -> Task:
 def write(target: bpy.types.Object, line: Line, task: Task, fitted: list[BezierKeys]) -> Reduction:
     """Write what :meth:`Task.fit` gave, and say what that did; the line must stand as it did for :func:`prepare`."""
     if _sums(line) != task.sums:
-        raise TalkerError(f"{line.name} was changed meanwhile; reduce its keys again")
+        raise TalkerError(translated("{} was changed meanwhile; reduce its keys again").format(line.name))
     keys = target.data.shape_keys
     played = _Played(target, line, task.first + np.arange(len(task.data.values)))
     found = list(_plain_curves(keys, line))
@@ -173,7 +173,7 @@ def _curves(target: bpy.types.Object, line: Line) -> tuple[tuple[str, ...], int,
     keys = target.data.shape_keys
     found = list(_plain_curves(keys, line))
     if not found:
-        raise TalkerError(f"{line.name} has no keys that could be reduced")
+        raise TalkerError(translated("{} has no keys that could be reduced").format(line.name))
     spans = [(ceil(curve.range()[0] + later), floor(curve.range()[1] + later)) for _, curve, later in found]
     first, last = min(low for low, _ in spans), max(high for _, high in spans)
     values, kept = np.zeros((last - first + 1, len(found))), []

@@ -15,6 +15,7 @@ from mathutils import Vector
 from ..errors import TalkerError
 from ..face.joints import NAMES, PARENTS, joint_positions, joint_weights
 from .canonical import CanonicalFrame
+from .languages.translations import translated
 from .lines.marks import read_action
 from .mouth import mouths_of
 
@@ -36,18 +37,19 @@ def joints_problem(head: bpy.types.Object | None) -> str | None:
     if head is None:
         return "no head chosen; import one, add the demo head or pick a mesh"
     if head.type != "MESH":
-        return f"{head.name} is no mesh; pick the head's mesh"
+        return translated("{} is no mesh; pick the head's mesh").format(head.name)
     if joints_of(head) is not None:
-        return f"{head.name} has joints already"
+        return translated("{} has joints already").format(head.name)
     if any(modifier.type == "ARMATURE" and modifier.object is not None for modifier in head.modifiers):
-        return f"{head.name} has an armature already; the head can be turned as a whole instead"
+        return translated("{} has an armature already; the head can be turned as a whole instead").format(head.name)
     if head.library or head.override_library or head.data.library:
-        return f"{head.name} comes from a library file; add the joints there"
+        return translated("{} comes from a library file; add the joints there").format(head.name)
     moved = head.animation_data
     strips = [strip for track in moved.nla_tracks for strip in track.strips] if moved else []
     others = [strip for strip in strips if read_action(strip.action) is None]  # than those of a head that turns
     if (moved and (moved.action or others or len(moved.drivers))) or len(head.constraints):
-        return f"{head.name} is animated or constrained as an object; parent it to an empty and animate that"
+        words = "{} is animated or constrained as an object; parent it to an empty and animate that"
+        return translated(words).format(head.name)
     return None
 
 

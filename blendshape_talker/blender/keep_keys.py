@@ -16,6 +16,7 @@ import numpy as np
 from ..animation import lip_gap_per_weight
 from ..curves.keep import offsets
 from ..errors import TalkerError
+from .languages.translations import translated
 from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
 from .lines.marks import Line, in_library, lines_of, read_action, write_mark
@@ -39,11 +40,9 @@ class Kept:
     fresh: int
 
     def __str__(self) -> str:
-        words = [
-            f"{number} {name}{'s' if number != 1 else ''}"
-            for number, name in ((self.keys, "key"), (self.shapes, "shape"))
-        ]
-        return f"{words[0]} on {words[1]} kept in track {TRACK}, {self.fresh} of them new"
+        keys = translated("1 key" if self.keys == 1 else "{} keys").format(self.keys)
+        shapes = translated("1 shape" if self.shapes == 1 else "{} shapes").format(self.shapes)
+        return translated("{} on {} kept in track {}, {} of them new").format(keys, shapes, TRACK, self.fresh)
 
 
 def waiting(target: bpy.types.Object | None) -> int:
@@ -80,7 +79,8 @@ def keep(target: bpy.types.Object, rate: float, seconds: float = 0.3) -> Kept:
         )
     for block, frame, value in edits:
         if not _near(frame, lines):
-            raise TalkerError(f"the key of {block} at frame {frame} lies far from every line; move or delete it")
+            words = "the key of {} at frame {} lies far from every line; move or delete it"
+            raise TalkerError(translated(words).format(block, frame))
         wanted.setdefault(block, {})[frame] = value
     for line in lines:
         for action in line.actions():
@@ -164,7 +164,8 @@ def _in_active(keys: bpy.types.Key, lines: list[Line]) -> Iterator[tuple[str, in
         return
     if data.action_blend_type not in ("REPLACE", "ADD"):
         how = data.action_blend_type.title()
-        raise TalkerError(f"action {data.action.name} is blended by {how}; set it to Replace in the NLA editor")
+        words = "action {} is blended by {}; set it to Replace in the NLA editor"
+        raise TalkerError(translated(words).format(data.action.name, how))
     for path, points in actions.read_curves(data.action).items():
         if path not in paths or path not in blocks:
             continue

@@ -12,6 +12,7 @@ from ..errors import TalkerError
 from ..face.mouth import PARTS, Mouth, load_mouth
 from . import appearance
 from .canonical import CanonicalFrame
+from .languages.translations import translated
 from .lines import shapes
 
 MARK = "blendshape_talker_mouth"  # custom property on the object
@@ -42,9 +43,9 @@ def mouth_problem(head: bpy.types.Object | None) -> str | None:
     if head is None:
         return "no head chosen; import one, add the demo head or pick a mesh"
     if head.type != "MESH":
-        return f"{head.name} is no mesh; pick the head's mesh"
+        return translated("{} is no mesh; pick the head's mesh").format(head.name)
     if mouths_of(head):
-        return f"{head.name} has a mouth already"
+        return translated("{} has a mouth already").format(head.name)
     return None
 
 

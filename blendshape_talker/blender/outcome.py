@@ -1,5 +1,6 @@
 """What came out of a bake, in one line, and where the lips may look wrong."""
 
+from .languages.translations import translated
 from .lines.marks import Line
 
 _NAMED = 3  # frames
@@ -8,10 +9,10 @@ _NAMED = 3  # frames
 def came_out(line: Line) -> str:
     """Frames, and how many of the lip closures that were heard are shown; as the bake found them."""
     first, last = line.frames
-    words = f"frames {first} to {last}"
+    words = translated("frames {} to {}").format(first, last)
     heard, lost = _closures(line)
     if heard:
-        words += f", {heard - len(lost)} of {heard} lip closures"
+        words += ", " + translated("{} of {} lip closures").format(heard - len(lost), heard)
     return words
 
 
@@ -23,7 +24,11 @@ def doubt(line: Line) -> str | None:
         return None
     frames = sorted(line.frames[0] + round(second * rate) for second in lost)
     named = ", ".join(map(str, frames[:_NAMED])) + (" …" if len(frames) > _NAMED else "")
-    return f"the lips hardly meet at frame{'s' if len(frames) > 1 else ''} {named}; look there, or try another take"
+    one, more = (
+        "the lips hardly meet at frame {}; look there, or try another take",
+        "the lips hardly meet at frames {}; look there, or try another take",
+    )
+    return translated(more if len(frames) > 1 else one).format(named)
 
 
 def _closures(line: Line) -> tuple[int, list[float]]:

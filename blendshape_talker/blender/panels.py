@@ -8,13 +8,13 @@ from ..settings import AUTO
 from . import animation, emotions, networks
 from .bake import absolute_path
 from .export import FORMATS
+from .languages.translations import CONTEXT, translated
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
 from .outcome import came_out, doubt
 from .properties import TalkerSettings, preferences, shown_line
-from .translations import translated
 
 _LETTERS = 38  # that fit beside an icon at the sidebar's default width
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")
@@ -45,6 +45,7 @@ class HeadPanel(TalkerPanel, bpy.types.Panel):
 class SpeechPanel(TalkerPanel, bpy.types.Panel):
     bl_idname = "VIEW3D_PT_blendshape_talker_speech"
     bl_label = "Performance"
+    bl_translation_context = CONTEXT
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.blendshape_talker
@@ -100,7 +101,8 @@ class BakePanel(TalkerPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.scale_y = 1.4
         if state.running:  # in the button's place, as high as it: nothing below has to move
-            row.progress(factor=state.fraction, text=f"{state.message.capitalize()} (Esc stops)", type="BAR")
+            text = translated("{} (Esc stops)").format(translated(state.message.capitalize()))
+            row.progress(factor=state.fraction, text=text, type="BAR", translate=False)
             row.operator(CancelBake.bl_idname, text="", icon="X")
         else:
             problem = bake_problem(context)
@@ -125,10 +127,10 @@ def bake_plan(settings: TalkerSettings) -> tuple[str, str]:
     line = animation.find_line(settings.target, audio, settings.start_frame)
     if line is None:
         plan = animation.plan(settings.target, audio, settings.start_frame)
-        return ("Bake Another Line", plan if " while " in plan else "") if plan else ("Bake", "")
+        return ("Bake Another Line", plan if plan != translated("adds a line") else "") if plan else ("Bake", "")
     if line.record.get("recording") == audio:
         return "Bake Again", ""
-    return "Bake", f"takes the place of {line.name}; choose another start frame to keep both"
+    return "Bake", translated("takes the place of {}; choose another start frame to keep both").format(line.name)
 
 
 def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -144,7 +146,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         column.operator(ShowLine.bl_idname, text=text, icon=icon, translate=False).line = line.uid
         words = came_out(line)
         for part in [words] if len(words) <= _LETTERS else words.split(", "):
-            column.label(text=part.capitalize(), icon="BLANK1", translate=False)
+            column.label(text=part[0].upper() + part[1:], icon="BLANK1", translate=False)
     for hint in animation.unseen(settings.target, context.scene)[:2]:
         explain(layout, context, hint, icon="ERROR")
     warnings = [*(shown.record.get("warnings") or []), doubt(shown)] if shown else []
@@ -175,7 +177,8 @@ class ExportPanel(TalkerPanel, bpy.types.Panel):
                 missing.append(FORMATS[suffix].label)
             cell.operator(ExportHead.bl_idname, text=FORMATS[suffix].label).filename_ext = suffix
         if missing:
-            explain(layout, context, f"this Blender has no {' and no '.join(missing)} export")
+            formats = translated(" and no ").join(missing)
+            explain(layout, context, translated("this Blender has no {} export").format(formats))
         if not animation.is_baked(context.scene.blendshape_talker.target):
             explain(layout, context, "bake first; then the head can be exported")
 
@@ -209,10 +212,10 @@ def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str,
     line, reason = "", translated(reason)
     for word in (reason[0].upper() + reason[1:]).split():
         if line and len(line) + len(word) + 1 > width - 6:
-            column.label(text=line, icon=icon)
+            column.label(text=line, icon=icon, translate=False)
             line, icon = "", "BLANK1"
         line = f"{line} {word}".strip()
-    column.label(text=line, icon=icon)
+    column.label(text=line, icon=icon, translate=False)
 
 
 CLASSES = (HeadPanel, SpeechPanel, SpeechOptionsPanel, BakePanel, ExportPanel)

@@ -3,10 +3,10 @@
 import bpy
 
 from . import joints, motion
+from .languages.translations import translated
 from .operators.presence import AddJoints, MoveAgain, TurnObject
 from .panels import PanelBelowBake, explain
 from .presence import shown
-from .translations import translated
 
 
 class PresencePanel(PanelBelowBake, bpy.types.Panel):

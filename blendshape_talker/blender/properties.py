@@ -7,6 +7,7 @@ import bpy
 from .. import devices, own_torch
 from ..expression.cues import INTENSITY_RANGE
 from . import animation, emotions
+from .languages.translations import CONTEXT, translated
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
 STRIP_SECONDS = (0.1, 600.0)
@@ -56,7 +57,10 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Recording", description="Path of the speech to animate: WAV, FLAC, OGG or MP3"
     )
     emotion: bpy.props.EnumProperty(
-        name="Emotion", description="The face that goes with the words", items=emotions.menu_with_auto()
+        name="Emotion",
+        description="The face that goes with the words",
+        items=emotions.menu_with_auto(),
+        translation_context=CONTEXT,
     )
     cues: bpy.props.StringProperty(
         name="Cues", description="Path of a table (CSV) or transcript (SRT, VTT) that says which emotion is felt when"
@@ -71,6 +75,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
     )  # fmt: skip
     style: bpy.props.EnumProperty(
         name="Style", description="How the mouth is used: how far it opens and how far its corners go",
+        translation_context=CONTEXT,
         items=[
             ("average", "Average", "As people do on average", 0),
             ("clear", "Clear", "Opens and widens more", 1),
@@ -90,7 +95,11 @@ class TalkerSettings(bpy.types.PropertyGroup):
         description="Another number is another performance of the same recording, in the mouth and in the face",
     )  # fmt: skip
     strip_emotion: bpy.props.EnumProperty(
-        name="Emotion", description="The emotion of the next strip", items=emotions.menu(), default=emotions.felt()
+        name="Emotion",
+        description="The emotion of the next strip",
+        items=emotions.menu(),
+        default=emotions.felt(),
+        translation_context=CONTEXT,
     )
     strip_intensity: bpy.props.FloatProperty(
         name="Intensity", description="How much of the emotion the next strip shows",
@@ -145,6 +154,7 @@ class TalkerPreferences(bpy.types.AddonPreferences):
         name="Device",
         description="Where the networks run",
         items=[(name, *_DEVICES[name]) for name in devices.DEVICES],
+        translation_context=CONTEXT,
     )
 
     torch_folder: bpy.props.StringProperty(
@@ -167,8 +177,9 @@ class TalkerPreferences(bpy.types.AddonPreferences):
         row.operator("blendshape_talker.check_torch")
         if self.torch_folder:
             good = bool(self.torch_found) and self.torch_found == own_torch.fingerprint(own_torch_folder(self))
-            line = self.torch_state if good or not self.torch_found else "Another PyTorch or Python than was checked"
-            text = line or "Not checked yet, so not used"
+            other = translated("Another PyTorch or Python than was checked")
+            line = self.torch_state if good or not self.torch_found else other
+            text = line or translated("Not checked yet, so not used")
             column.label(text=text, icon="CHECKMARK" if good else "ERROR", translate=False)
         if state.testing:
             column.label(text=f"{state.testing[0].upper()}{state.testing[1:]}…", icon="TIME", translate=False)

@@ -15,8 +15,8 @@ from . import (
     presence_panel,
     properties,
     step_panel,
-    translations,
 )
+from .languages import translations
 from .operators import baking, curves, exporting, heads, machine, recording, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators

@@ -11,6 +11,7 @@ import bpy
 
 from ..errors import TalkerError
 from . import animation, keep_keys, motion
+from .languages.translations import translated
 from .lines import checks, cues, layers, sound
 from .lines.marks import Line, is_cue, read_action
 
@@ -57,9 +58,10 @@ def out_of_step(scene: bpy.types.Scene, line: Line) -> str | None:
         return None
     apart = face.zero - heard.zero
     if abs(apart) > _APART:
-        return f"{line.name}: the face moves {abs(apart):g} frames {'after' if apart > 0 else 'before'} its sound"
+        after, before = "{}: the face moves {} frames after its sound", "{}: the face moves {} frames before its sound"
+        return translated(after if apart > 0 else before).format(line.name, f"{abs(apart):g}")
     if abs(face.front - heard.front) > _APART or abs(face.back - heard.back) > 2 * _APART:
-        return f"{line.name}: sound and face are cut differently"
+        return translated("{}: sound and face are cut differently").format(line.name)
     return None
 
 
@@ -71,21 +73,22 @@ def bring_in_step(scene: bpy.types.Scene, head: bpy.types.Object, line: Line) ->
     said = []
     if _differ(wanted, face):
         _move_face(head, line, face, wanted)
-        said.append("the face follows its sound")
+        said.append(translated("the face follows its sound"))
     if _differ(wanted, heard):
         _move_sound(scene, line, heard, wanted)
-        said.append("the sound follows its face")
+        said.append(translated("the sound follows its face"))
     motion.follow(head)
     keep_keys.refresh(head, scene.render.fps / scene.render.fps_base)
     remember(scene, head)
-    return f"{line.name}: " + (" and ".join(said) or "in step already")
+    return f"{line.name}: " + (translated(" and ").join(said) or translated("in step already"))
 
 
 def plan(scene: bpy.types.Scene, line: Line) -> tuple[Place, Place, Place]:
     """Where the face of ``line`` lies, where its sound, where both should; :class:`TalkerError` where they cannot."""
     face, heard = place_of_face(line), place_of_sound(scene, line)
     if face is None or heard is None:
-        raise TalkerError(f"{line.name} has no sound strip, or was cut into several; move them by hand")
+        words = translated("{} has no sound strip, or was cut into several; move them by hand")
+        raise TalkerError(words.format(line.name))
     # part by part: one may have been moved, the other cut
     still = [abs(there - before) <= _APART for there, before in zip(heard, _agreed(scene, line), strict=True)]
     wanted = Place(*(one if rests else other for one, other, rests in zip(face, heard, still, strict=True)))
@@ -94,7 +97,7 @@ def plan(scene: bpy.types.Scene, line: Line) -> tuple[Place, Place, Place]:
         raise TalkerError(problem)
     (strip,) = sound.pieces_of(scene, line.uid)
     if strip.lock and _differ(wanted, heard):
-        raise TalkerError(f"sound strip {strip.name} is locked; unlock it in the sequencer")
+        raise TalkerError(translated("sound strip {} is locked; unlock it in the sequencer").format(strip.name))
     return face, heard, wanted
 
 

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..languages.translations import translated
 from .actions import FRAME_LIMIT, curves_of
 from .marks import Line, in_library, key_names, lines_of, own_strips
 from .shapes import value_path
@@ -20,33 +21,39 @@ def target_problem(target: bpy.types.Object | None) -> str | None:
     if target is None:
         return "no head chosen; import one, add the demo head or pick a mesh"
     if target.type != "MESH":
-        return f"{target.name} is no mesh; pick the head's mesh"
+        return translated("{} is no mesh; pick the head's mesh").format(target.name)
     mesh, keys = target.data, target.data.shape_keys
     if target.library:
-        return f"{target.name} is linked from another file; make it local (Object > Relations > Make Local > All)"
+        words = "{} is linked from another file; make it local (Object > Relations > Make Local > All)"
+        return translated(words).format(target.name)
     if mesh.library:
-        return (
-            f"the mesh of {target.name} is linked from another file; give the head its own "
+        words = (
+            "the mesh of {} is linked from another file; give the head its own "
             "(Object > Relations > Make Single User > Object & Data)"
         )
+        return translated(words).format(target.name)
     if mesh.override_library and not key_names(keys):
-        return OVERRIDDEN.format(target.name)
+        return translated(OVERRIDDEN).format(target.name)
     if target.mode != "OBJECT":
-        return f"{target.name} is in {target.mode.replace('_', ' ').title()} Mode; go back to Object Mode"
+        return mode_problem(target)
     if keys and not keys.use_relative:
-        return f"{target.name} has absolute shape keys; switch its shape keys to Relative"
+        return translated("{} has absolute shape keys; switch its shape keys to Relative").format(target.name)
     if keys and keys.animation_data and keys.animation_data.use_tweak_mode:
-        return f"{target.name} has an NLA strip in tweak mode; leave it (Tab in the NLA editor)"
+        return translated("{} has an NLA strip in tweak mode; leave it (Tab in the NLA editor)").format(target.name)
     return None
+
+
+def mode_problem(target: bpy.types.Object) -> str:
+    """That ``target`` is not in Object Mode, and what to do."""
+    mode = f"{target.mode.replace('_', ' ').title()} Mode"  # as Blender calls it, which knows it in other languages
+    return translated("{} is in {}; go back to Object Mode").format(target.name, translated(mode))
 
 
 def frames_problem(start: int, end: int) -> str | None:
     """Why a take cannot lie on these frames; None when it can."""
     if start < -FRAME_LIMIT or end > FRAME_LIMIT:
-        return (
-            f"frames {start} to {end} lie outside Blender's timeline, which ends at {FRAME_LIMIT}; "
-            "choose another start frame"
-        )
+        words = "frames {} to {} lie outside Blender's timeline, which ends at {}; choose another start frame"
+        return translated(words).format(start, end, FRAME_LIMIT)
     return None
 
 
@@ -55,11 +62,14 @@ def line_problem(line: Line) -> str | None:
     for strips in line.strips.values():
         for track, _ in strips:
             if isinstance(track, bpy.types.NlaStrip):
-                return f"strips of {line.name} lie in a meta strip; ungroup it in the NLA editor to bake it again"
+                words = "strips of {} lie in a meta strip; ungroup it in the NLA editor to bake it again"
+                return translated(words).format(line.name)
             if track.lock:
-                return f"track {track.name} is locked; unlock it in the NLA editor to bake {line.name} again"
+                words = "track {} is locked; unlock it in the NLA editor to bake {} again"
+                return translated(words).format(track.name, line.name)
             if in_library(track):
-                return f"{line.name} belongs to the library file; choose another start frame, or bake it there"
+                words = "{} belongs to the library file; choose another start frame, or bake it there"
+                return translated(words).format(line.name)
     return None
 
 
@@ -72,63 +82,76 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
         return []
     hints = []
     if not data.use_nla:
-        hints.append("the NLA of this head is switched off; tick its shape keys in the NLA editor")
+        hints.append(translated("the NLA of this head is switched off; tick its shape keys in the NLA editor"))
     if data.use_tweak_mode:
-        hints.append("an NLA strip is in tweak mode; leave it with Tab in the NLA editor")
+        hints.append(translated("an NLA strip is in tweak mode; leave it with Tab in the NLA editor"))
     own = list(own_strips(keys))
     own_tracks = {track.name for track, _, _ in own}
     solo = [track.name for track in data.nla_tracks if track.is_solo]
     if solo:
-        hints.append(f"only track {solo[0]} plays (solo); take its star off in the NLA editor")
+        words = "only track {} plays (solo); take its star off in the NLA editor"
+        hints.append(translated(words).format(solo[0]))
     hints += [
-        f"track {track.name} is muted; tick it in the NLA editor"
+        translated("track {} is muted; tick it in the NLA editor").format(track.name)
         for track in data.nla_tracks
         if track.mute and track.name in own_tracks and not solo
     ]
-    hints += [f"strip {strip.name} in {track.name} is muted" for track, strip, _ in own if strip.mute]
+    silent = translated("strip {} in {} is muted")
+    hints += [silent.format(strip.name, track.name) for track, strip, _ in own if strip.mute]
     hints += [
-        f"strip {strip.name} has no influence; raise it in the NLA editor's sidebar"
+        translated("strip {} has no influence; raise it in the NLA editor's sidebar").format(strip.name)
         for _, strip, _ in own
         if _is_off(strip)
     ]
     if target.show_only_shape_key:
-        hints.append("one shape key is pinned; unpin it in the Shape Keys panel")
+        hints.append(translated("one shape key is pinned; unpin it in the Shape Keys panel"))
     names = set(_names_of([action for line in found for action in line.actions()], keys))
     muted = sorted(name for name in names if keys.key_blocks[name].mute)
     if muted:
-        hints.append(f"shape key {_several(muted)} muted; tick in the Shape Keys panel")
+        one = "shape key {} is muted; tick in the Shape Keys panel"
+        hints.append(_several(muted, one, "shape key {} and {} more are muted; tick in the Shape Keys panel"))
     driven = sorted(name for name in names if any(driver.data_path == value_path(name) for driver in data.drivers))
     if driven:
-        hints.append(f"shape key {_several(driven)} driven, which goes before the bake; remove the driver")
+        one = "shape key {} is driven, which goes before the bake; remove the driver"
+        more = "shape key {} and {} more are driven, which goes before the bake; remove the driver"
+        hints.append(_several(driven, one, more))
     narrow = sorted(name for name in names if _clamps(keys.key_blocks[name]))
     if narrow:
-        hints.append(f"the slider of {_several(narrow)} narrower than 0 to 1; widen its range")
+        one = "the slider of {} is narrower than 0 to 1; widen its range"
+        hints.append(_several(narrow, one, "the slider of {} and {} more are narrower than 0 to 1; widen its range"))
     if data.action is not None:
         over = sorted(name for name in _names_of([data.action], keys) if name in names)
         if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
-            words = f"action {data.action.name} plays over the bake for {_several(over)}".removesuffix(" is")
-            hints.append(f"{words}; Keep My Keys (Curves) blends its keys in")
+            one = "action {} plays over the bake for {}; Keep My Keys (Curves) blends its keys in"
+            more = "action {} plays over the bake for {} and {} more are; Keep My Keys (Curves) blends its keys in"
+            hints.append(_several(over, one, more, data.action.name))
     rate = scene.render.fps / scene.render.fps_base
     for line in found:
         baked = line.record.get("fps")
         if isinstance(baked, int | float) and abs(baked - rate) > 1e-3:
-            hints.append(f"{line.name} was baked at {baked:g} frames a second, the scene has {rate:g}; bake it again")
+            words = translated("{} was baked at {} frames a second, the scene has {}; bake it again")
+            hints.append(words.format(line.name, f"{baked:g}", f"{rate:g}"))
         hints += [
-            f"the {layer} strength of {line.name} is 0; turn it up"
-            for layer in ("speech", "expression")
+            translated(words).format(line.name)
+            for layer, words in (
+                ("speech", "the speech strength of {} is 0; turn it up"),
+                ("expression", "the expression strength of {} is 0; turn it up"),
+            )
             if strength_of(line, layer) == 0.0
         ]
         if scene.use_preview_range and _apart(line.frames, (scene.frame_preview_start, scene.frame_preview_end)):
-            hints.append(f"{line.name} lies outside the preview range; press Alt-P in the timeline to clear it")
+            words = "{} lies outside the preview range; press Alt-P in the timeline to clear it"
+            hints.append(translated(words).format(line.name))
         if line.frames[0] < 0:
-            hints.append(f"{line.name} begins before frame 0; set a preview range to play it")
+            words = "{} begins before frame 0; set a preview range to play it"
+            hints.append(translated(words).format(line.name))
     hints += [
-        f"modifier {modifier.name} takes the place of the shape keys; switch it off"
+        translated("modifier {} takes the place of the shape keys; switch it off").format(modifier.name)
         for modifier in target.modifiers
         if modifier.show_viewport and modifier.type in _REPLACING
     ]
     if target.hide_viewport or target.hide_get():
-        hints.append(f"{target.name} is hidden in the viewport")
+        hints.append(translated("{} is hidden in the viewport").format(target.name))
     return hints
 
 
@@ -144,8 +167,11 @@ def _apart(first: tuple[int, int], second: tuple[int, int]) -> bool:
     return first[1] < second[0] or second[1] < first[0]
 
 
-def _several(names: list[str]) -> str:
-    return f"{names[0]} is" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more are"
+def _several(names: list[str], one: str, more: str, *before: str) -> str:
+    """The sentence for one name, or for the first and how many more there are."""
+    if len(names) == 1:
+        return translated(one).format(*before, names[0])
+    return translated(more).format(*before, names[0], len(names) - 1)
 
 
 def _names_of(found: list[bpy.types.Action], keys: bpy.types.Key) -> list[str]:

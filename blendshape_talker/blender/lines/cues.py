@@ -12,6 +12,7 @@ from typing import Any
 import bpy
 
 from ...expression.cues import Cue, CueTake
+from ..languages.translations import translated
 from . import actions, derived, layers, shapes, strength
 from .draft import Draft
 from .hands import retire
@@ -183,7 +184,8 @@ def problem(line: Line | None) -> str | None:
     if line is None:
         return "no line on this head yet; bake first"
     if not line.actions("lips") or not isinstance(line.record.get("fps"), int | float):
-        return f"{line.name} was baked by an older version; bake it again to have its emotions as strips"
+        words = "{} was baked by an older version; bake it again to have its emotions as strips"
+        return translated(words).format(line.name)
     return None
 
 

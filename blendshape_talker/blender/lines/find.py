@@ -4,6 +4,7 @@ import os
 
 import bpy
 
+from ..languages.translations import translated
 from . import cues, legacy
 from .hands import is_edited
 from .marks import Line, is_cue, lines_of, read_action
@@ -41,8 +42,9 @@ def plan(keys: bpy.types.Key | None, recording: str, start: int) -> str:
     found = lines_of(keys)
     playing = [line for line in found if line.frames[0] <= start <= line.frames[1]]
     if playing:
-        return f"adds a line while {playing[0].name} still speaks (to frame {playing[0].frames[1]})"
-    return "adds a line" if found else ""
+        words = "adds a line while {} still speaks (to frame {})"
+        return translated(words).format(playing[0].name, playing[0].frames[1])
+    return translated("adds a line") if found else ""
 
 
 def hand_made(
@@ -54,7 +56,7 @@ def hand_made(
     """
     if legacy.is_old_bake(keys):
         concerned = start is None or legacy.old_frames(keys)[0] == start
-        return "changes made to the last bake" if concerned and legacy.is_edited(keys) else None
+        return translated("changes made to the last bake") if concerned and legacy.is_edited(keys) else None
     found = lines_of(keys)
     if start is not None:
         line = find_line(keys, recording or "", start)
@@ -63,17 +65,18 @@ def hand_made(
     if start is not None:  # cues that stay take their keys along
         stay = bool(found) and says(found[0], recording or "") and cues.are_kept(found[0], asked)
         edited = [action for action in edited if not (stay and is_cue(read_action(action)))]
-    lost = [f"the keys of action {action.name}" for action in edited]
+    lost = [translated("the keys of action {}").format(action.name) for action in edited]
     for line in found if start is not None else []:
         same = says(line, recording or "")
         if not same:
             strips = [item for layer in line.strips for item in line.strips[layer]]
             plain = [strip for _, strip in strips if not is_cue(read_action(strip.action))]
-            lost += [f"the cut of strip {strip.name}" for strip in plain if is_cut(strip)]
+            lost += [translated("the cut of strip {}").format(strip.name) for strip in plain if is_cut(strip)]
         if not same or not cues.are_safe(line, asked):
-            lost += [f"emotion {name}" for name in cues.hand_made(line)]
+            lost += [translated("emotion {}").format(name) for name in cues.hand_made(line)]
         if asked is not None:  # strips of older bakes, which hold all emotions in one, make room for one each
-            lost += [f"what was done to strip {strip.name}" for _, strip in _plain_emotions(line) if _is_used(strip)]
+            words = translated("what was done to strip {}")
+            lost += [words.format(strip.name) for _, strip in _plain_emotions(line) if _is_used(strip)]
     return ", ".join(lost) or None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ...files import plain_text, unfinished
+from ..languages.translations import translated
 from . import actions
 from .marks import MARK, lines_of, read_mark, write_mark
 
@@ -70,7 +71,7 @@ def lost_cuts(scene: bpy.types.Scene, uid: str, path: str | os.PathLike[str]) ->
     if not pieces or _same_file(pieces[0], path) or len(_living(scene, _owners(pieces[0]))) > 1:
         return None
     cut = any(piece.frame_offset_start > 0 or piece.frame_offset_end > 0 for piece in pieces)
-    return f"the cut of sound strip {pieces[0].name}" if cut or len(pieces) > 1 else None
+    return translated("the cut of sound strip {}").format(pieces[0].name) if cut or len(pieces) > 1 else None
 
 
 def remove_sound(scene: bpy.types.Scene, uid: str) -> None:

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ...errors import TalkerError
+from ..languages.translations import translated
 from . import actions, checks, cues, derived, layers, legacy, shapes, strength
 from .drafts import Drafts
 from .find import find_line, is_cut, says
@@ -112,12 +113,13 @@ def check(target: bpy.types.Object, take: Take) -> None:
         raise TalkerError(problem)
     vertices = len(target.data.vertices)
     if take.deltas.shape != (len(take.names), vertices, 3):
-        raise TalkerError(f"{target.name} has {vertices} vertices, the blendshapes {take.deltas.shape[1]}; bake again")
+        words = "{} has {} vertices, the blendshapes {}; bake again"
+        raise TalkerError(translated(words).format(target.name, vertices, take.deltas.shape[1]))
     if target.data.override_library:
         own = key_names(target.data.shape_keys)
         missing = [name for name in take.names if name not in own]
         if missing or not shapes.hold(target.data.shape_keys, [own[name] for name in take.names], take.deltas):
-            raise TalkerError(checks.OVERRIDDEN.format(target.name))
+            raise TalkerError(translated(checks.OVERRIDDEN).format(target.name))
     if take.weights.ndim != 2 or take.weights.shape[1] != len(take.names) or len(take.weights) == 0:
         raise ValueError(f"weights {take.weights.shape} do not fit {len(take.names)} names")
     parts = (take.blink_weights, take.closure, take.lip_weights, *(cue.weights for cue in take.cues))

@@ -11,6 +11,7 @@ from ...expression.library import emotion_names
 from ...job import Job
 from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
+from ..languages.translations import translated
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
 from .common import WHILE_RUNNING, allowed, gone, idle, reported
@@ -37,7 +38,7 @@ def bake_problem(context: bpy.types.Context) -> str | None:
     if not settings.audio:
         return "no recording chosen; pick a WAV, FLAC, OGG or MP3 file"
     if not os.path.isfile(bake.absolute_path(settings.audio)):
-        return f"{settings.audio}: file not found; pick another recording"
+        return translated("{}: file not found; pick another recording").format(settings.audio)
     return None
 
 
@@ -135,10 +136,10 @@ class Bake(Running, bpy.types.Operator):
         if self.take != _AS_THE_PANEL_SAYS:
             context.scene.blendshape_talker.take = self.take
         line = animation.find_line(target, take.recording, take.start_frame)
-        words = f"{target.name} speaks {line.name}, {emotions.spoken(line)}, "
-        words += came_out(line)
+        told = target.name, line.name, emotions.spoken(line), came_out(line)
+        words = translated("{} speaks {}, {}, {}").format(*told)
         if viewing.play_in_step(context.scene):
-            words += "; playback now follows the sound, and scrubbing is heard"
+            words += translated("; playback now follows the sound, and scrubbing is heard")
         self.report({"INFO"}, words)
         doubts = [
             *take.about.get("warnings", ()),
@@ -164,9 +165,10 @@ class BakeReplacing(bpy.types.Operator):
         return Bake.poll(context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        words = translated("No longer played: {}. Edited Actions stay in the file.")
         return context.window_manager.invoke_confirm(
             self, event, title="Bake over what was made by hand?",
-            message=f"No longer played: {what_hands_made(context)}. Edited Actions stay in the file.",
+            message=words.format(what_hands_made(context)),
             confirm_text="Bake",
         )  # fmt: skip
 

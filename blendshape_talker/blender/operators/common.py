@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import bpy
 
 from ...errors import Cancelled, TalkerError
+from ..languages.translations import translated
 from ..lines import checks
 from ..properties import TalkerSettings
 
@@ -19,10 +20,10 @@ def reported(operator: bpy.types.Operator, outcome: set[str]) -> Iterator[None]:
         yield
         outcome.add("FINISHED")
     except TalkerError as error:
-        operator.report({"ERROR"}, str(error))
+        operator.report({"ERROR"}, translated(str(error)))
         outcome.add("CANCELLED")
     except Cancelled:
-        operator.report({"INFO"}, "Stopped; nothing was changed")
+        operator.report({"INFO"}, translated("Stopped; nothing was changed"))
         outcome.add("CANCELLED")
 
 
@@ -50,7 +51,7 @@ def gone(settings: TalkerSettings) -> str | None:
     target, scene = settings.target, settings.id_data
     if target is None or checks.is_in(scene, target):
         return None
-    return f"{target.name} is no longer in this scene; pick or add a head"
+    return translated("{} is no longer in this scene; pick or add a head").format(target.name)
 
 
 def redraw(context: bpy.types.Context) -> None:

@@ -5,6 +5,7 @@ import bpy
 from ...errors import TalkerError
 from ...job import Job
 from .. import animation, bake, fewer_keys, keep_keys
+from ..languages.translations import translated_tip
 from .common import gone, idle, reported
 from .running import Running
 
@@ -33,7 +34,7 @@ class ReduceKeys(Running, bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return f"{cls.__doc__}: {properties.error} mm"
+        return f"{translated_tip(cls.__doc__)}: {properties.error} mm"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

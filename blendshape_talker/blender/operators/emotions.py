@@ -8,6 +8,7 @@ from ...errors import TalkerError
 from ...expression.cues import INTENSITY_RANGE, Cue, CueTake, arrange
 from ...expression.library import ExpressionLibrary
 from .. import animation, bake, controls, emotions, motion, timeline_view
+from ..languages.translations import CONTEXT, translated
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
 from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
@@ -55,7 +56,11 @@ class _OneEmotion(_OnStrips):
     """What those share that lay one emotion; ``SKIP_SAVE``: a button asks the panel, not the last call."""
 
     emotion: bpy.props.EnumProperty(
-        name="Emotion", items=emotions.menu(), default=emotions.felt(), options={"SKIP_SAVE"}
+        name="Emotion",
+        items=emotions.menu(),
+        default=emotions.felt(),
+        options={"SKIP_SAVE"},
+        translation_context=CONTEXT,
     )
     intensity: bpy.props.FloatProperty(
         name="Intensity", default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
@@ -105,7 +110,8 @@ class AddEmotion(_OneEmotion, bpy.types.Operator):
             take = self._take(context, line, cue)
             _select(settings.target, cues.add_to(settings.target, line, take))
             redraw(context)
-            self.report({"INFO"}, f"{emotions.label(cue.emotion)} for {cue.seconds:.1f} s from here on")
+            felt, seconds = translated(emotions.label(cue.emotion)), f"{cue.seconds:.1f}"
+            self.report({"INFO"}, translated("{} for {} s from here on").format(felt, seconds))
         return outcome
 
 
@@ -137,7 +143,8 @@ class SwapEmotion(_OneEmotion, bpy.types.Operator):
                 if line.uid in changed:
                     cues.swap(target, line, changed[line.uid])
             redraw(context)
-            self.report({"INFO"}, f"{len(chosen)} now {emotions.label(self.emotion).lower()}")
+            felt = translated(emotions.label(self.emotion)).lower()
+            self.report({"INFO"}, translated("{} now {}").format(len(chosen), felt))
         return outcome
 
 
@@ -160,10 +167,8 @@ class RefreshFace(_OnStrips, bpy.types.Operator):
                 line.name for line in animation.lines(target) if line.uid in reduced and not derived.is_reduced(line)
             ]
             if dense:
-                names = ", ".join(dense)
-                self.report(
-                    {"INFO"}, f"{names}: lips and blinks have a key in every frame again; Reduce Keys thins them"
-                )
+                words = translated("{}: lips and blinks have a key in every frame again; Reduce Keys thins them")
+                self.report({"INFO"}, words.format(", ".join(dense)))
         return outcome
 
 

@@ -7,6 +7,7 @@ from bpy_extras.io_utils import ExportHelper
 
 from .. import animation
 from ..export import FORMATS, Choices, export_head
+from ..languages.translations import translated
 from .common import gone, idle_in_object_mode, reported
 
 
@@ -64,7 +65,7 @@ class ExportHead(bpy.types.Operator, ExportHelper):
             frames = (scene.frame_start, scene.frame_end) if self.frames == "SCENE" else None
             choices = Choices(frames, self.attached, self.plain_scale)
             path = export_head(context, scene.blendshape_talker.target, self.filepath, choices)
-            self.report({"INFO"}, f"Exported {path}")
+            self.report({"INFO"}, translated("Exported {}").format(path))
         return outcome
 
 

@@ -5,6 +5,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from .. import scene_io, viewing
 from ..joints import bind_mouths
+from ..languages.translations import translated
 from ..mouth import add_mouth, mouth_problem
 from .common import gone, idle_in_object_mode, reported
 
@@ -71,7 +72,7 @@ class AddMouth(bpy.types.Operator):
             head = context.scene.blendshape_talker.target
             made = add_mouth(head)
             bind_mouths(head)
-            self.report({"INFO"}, f"{made.name} follows {head.name}")
+            self.report({"INFO"}, translated("{} follows {}").format(made.name, head.name))
         return outcome
 
 
@@ -81,9 +82,10 @@ def _present(
     """Choose a new head, put it where there is room, frame it, say so."""
     context.scene.blendshape_talker.target = target
     beside = viewing.stand_in_free_room(context, target)
-    framed = "framed in the view" if viewing.show(context, target) else "added"
-    place = f"beside {beside}" if beside else "at the origin"
-    operator.report({"INFO"}, f"{target.name} is {framed}, {place}" + (f"; {note}" if note else ""))
+    framed = translated("framed in the view" if viewing.show(context, target) else "added")
+    place = translated("beside {}" if beside else "at the origin").format(beside)
+    words = translated("{} is {}, {}").format(target.name, framed, place)
+    operator.report({"INFO"}, words + (f"; {note}" if note else ""))
 
 
 CLASSES = (ImportHead, AddDemoHead, AddMouth)

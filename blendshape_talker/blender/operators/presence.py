@@ -4,6 +4,7 @@ import bpy
 
 from ...errors import TalkerError
 from .. import animation, joints, motion
+from ..languages.translations import translated
 from ..presence import shown
 from ..properties import TalkerSettings
 from .common import gone, idle, idle_in_object_mode, reported
@@ -29,7 +30,7 @@ class AddJoints(bpy.types.Operator):
                 motion.stop_turning(head)
                 context.view_layer.update()
             made = joints.add_joints(context, head)
-            self.report({"INFO"}, f"{head.name} hangs on {made.name}" + _perform_lines(head))
+            self.report({"INFO"}, translated("{} hangs on {}").format(head.name, made.name) + _perform_lines(head))
         return outcome
 
 
@@ -48,10 +49,10 @@ class TurnObject(bpy.types.Operator):
         head = context.scene.blendshape_talker.target
         if head.get(motion.TURNS):
             motion.stop_turning(head)
-            self.report({"INFO"}, f"{head.name} stands still")
+            self.report({"INFO"}, translated("{} stands still").format(head.name))
             return {"FINISHED"}
         head[motion.TURNS] = True
-        self.report({"INFO"}, f"{head.name} turns as an object" + _perform_lines(head))
+        self.report({"INFO"}, translated("{} turns as an object").format(head.name) + _perform_lines(head))
         return {"FINISHED"}
 
 
@@ -76,7 +77,8 @@ class MoveAgain(bpy.types.Operator):
             former = motion.seed_of(head, line)
             seed = self.seed if self.seed >= 0 else 0 if former is None else former + 1
             motion.write(head, line, motion.perform(line, seed, chosen=True))
-            self.report({"INFO"}, f"{head.name} moves as in take {seed} of its motion")
+            words = translated("{} moves as in take {} of its motion")
+            self.report({"INFO"}, words.format(head.name, seed))
         return outcome
 
 
@@ -85,7 +87,7 @@ def _turn_problem(settings: TalkerSettings) -> str | None:
     head = settings.target
     problem = animation.target_problem(head) or gone(settings)
     if not problem and joints.joints_of(head) is not None:
-        return f"{head.name} has joints, which turn it"
+        return translated("{} has joints, which turn it").format(head.name)
     return problem
 
 
@@ -95,7 +97,7 @@ def _move_problem(scene: bpy.types.Scene) -> str | None:
     if line is None:
         return "bake first"
     if motion.holder_of(head) is None:
-        return f"{head.name} has no joints; add them first"
+        return translated("{} has no joints; add them first").format(head.name)
     return gone(scene.blendshape_talker)
 
 
@@ -107,8 +109,9 @@ def _perform_lines(head: bpy.types.Object) -> str:
             motion.write(head, line, motion.perform(line, int(line.record.get("seed") or 0)))
             done += 1
         except TalkerError as error:
-            missing = f"; {line.name} stays still: {error}"
-    return (f" and moves with {done} line{'s' if done > 1 else ''}" if done else "") + missing
+            missing = translated("; {} stays still: {}").format(line.name, translated(str(error)))
+    words = translated(" and moves with {} lines" if done > 1 else " and moves with {} line").format(done)
+    return (words if done else "") + missing
 
 
 CLASSES = (AddJoints, TurnObject, MoveAgain)

@@ -10,6 +10,7 @@ from ...expression.library import emotion_names
 from ...files import check_input
 from ...speech.audio import SUFFIXES
 from .. import bake
+from ..languages.translations import translated
 from .common import idle, reported
 
 
@@ -37,7 +38,7 @@ class OpenRecording(bpy.types.Operator, ImportHelper):
         with reported(self, outcome):
             check_input(self.filepath, "a WAV, FLAC, OGG or MP3 recording")
             context.scene.blendshape_talker.audio = self.filepath
-            self.report({"INFO"}, f"Recording: {os.path.basename(self.filepath)}")
+            self.report({"INFO"}, translated("Recording: {}").format(os.path.basename(self.filepath)))
         return outcome
 
 
@@ -59,7 +60,8 @@ class OpenCues(bpy.types.Operator, ImportHelper):
         with reported(self, outcome):
             found = read_cues(self.filepath, emotion_names())
             context.scene.blendshape_talker.cues = self.filepath
-            self.report({"INFO"}, f"{len(found)} cues in {os.path.basename(self.filepath)}")
+            words = translated("{} cues in {}").format(len(found), os.path.basename(self.filepath))
+            self.report({"INFO"}, words)
         return outcome
 
 

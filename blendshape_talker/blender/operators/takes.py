@@ -7,6 +7,7 @@ import bpy
 from ...errors import TalkerError
 from ...job import Job
 from .. import animation, bake, bake_range
+from ..languages.translations import error_said, translated
 from ..lines.marks import Line
 from .baking import performance_of
 from .common import gone, idle
@@ -33,7 +34,8 @@ def take_problem(context: bpy.types.Context) -> str | None:
     audio = bake.absolute_path(settings.audio)
     again = animation.find_line(settings.target, audio, settings.start_frame)
     if again is None or again.uid != line.uid or line.record.get("recording") != audio:
-        return f"choose the recording of {line.name} above, and start frame {line.start}, to take it again"
+        words = translated("choose the recording of {} above, and start frame {}, to take it again")
+        return words.format(line.name, line.start)
     return None
 
 
@@ -59,7 +61,7 @@ class NextTake(bpy.types.Operator):
         try:
             outcome = bpy.ops.blendshape_talker.bake(how, take=take)
         except RuntimeError as error:  # how an operator's report reaches its caller
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            self.report({"ERROR"}, error_said(str(error)))
             outcome = {"CANCELLED"}
         return {"CANCELLED"} if outcome == {"CANCELLED"} else {"FINISHED"}
 
@@ -100,7 +102,7 @@ class BakeRange(bpy.types.Operator):
                 how, first=self.first, last=self.last, take=self.take, keep=self.keep
             ) - {"RUNNING_MODAL"} or {"FINISHED"}
         except RuntimeError as error:  # how an operator's report reaches its caller
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+            self.report({"ERROR"}, error_said(str(error)))
             return {"CANCELLED"}
 
 
@@ -136,7 +138,8 @@ class WeaveRange(Running, bpy.types.Operator):
         if line is None:
             raise TalkerError("that line is no longer there")
         woven = bake_range.weave_range(target, line, take, self.first, self.last, self.keep)
-        self.report({"INFO"}, f"{line.name}, frames {self.first} to {self.last} are take {self.take} now: {woven}")
+        words = translated("{}, frames {} to {} are take {} now: {}")
+        self.report({"INFO"}, words.format(line.name, self.first, self.last, self.take, woven))
 
 
 CLASSES = (NextTake, BakeRange, WeaveRange)
