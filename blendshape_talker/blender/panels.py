@@ -101,7 +101,7 @@ class BakePanel(TalkerPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.scale_y = 1.4
         if state.running:  # in the button's place, as high as it: nothing below has to move
-            text = translated("{} (Esc stops)").format(translated(state.message.capitalize()))
+            text = translated("{} (Esc stops)").format(translated(state.message[:1].upper() + state.message[1:]))
             row.progress(factor=state.fraction, text=text, type="BAR", translate=False)
             row.operator(CancelBake.bl_idname, text="", icon="X")
         else:

@@ -98,7 +98,7 @@ MESSAGES = {
         "die Regler von {} und {} weiteren sind enger als 0 bis 1; ihren Bereich weiten",
     "action {} plays over the bake for {}; Keep My Keys (Curves) blends its keys in":
         "Aktion {} überspielt das Gebackene bei {}; Meine Schlüsselbilder behalten (Kurven) blendet ihre ein",
-    "action {} plays over the bake for {} and {} more are; Keep My Keys (Curves) blends its keys in":
+    "action {} plays over the bake for {} and {} more; Keep My Keys (Curves) blends its keys in":
         "Aktion {} überspielt das Gebackene bei {} und {} weiteren; Meine Schlüsselbilder behalten (Kurven) blendet "
         "ihre ein",
     "{} begins before frame 0; set a preview range to play it":
@@ -110,7 +110,7 @@ MESSAGES = {
     "{} (Esc stops)": "{} (Esc hält an)",
     "Starting": "Beginnt", "Loading the networks": "Lädt die Netze",
     "Stopping": "Hält an", "Listening": "Hört zu", "Moving the lips": "Bewegt die Lippen",
-    "Reducing keys": "Dünnt Schlüsselbilder aus", "Writing to blender": "Schreibt nach Blender",
+    "Reducing keys": "Dünnt Schlüsselbilder aus", "Writing to Blender": "Schreibt nach Blender",
     "{} cues": "{} Gefühle", "frames {} to {}": "Bilder {} bis {}",
     "{} of {} lip closures": "{} von {} Lippenschlüssen",
     "the lips hardly meet at frame {}; look there, or try another take":

@@ -123,7 +123,7 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
         over = sorted(name for name in _names_of([data.action], keys) if name in names)
         if over and data.action_influence > 0 and data.action_blend_type == "REPLACE":
             one = "action {} plays over the bake for {}; Keep My Keys (Curves) blends its keys in"
-            more = "action {} plays over the bake for {} and {} more are; Keep My Keys (Curves) blends its keys in"
+            more = "action {} plays over the bake for {} and {} more; Keep My Keys (Curves) blends its keys in"
             hints.append(_several(over, one, more, data.action.name))
     rate = scene.render.fps / scene.render.fps_base
     for line in found:

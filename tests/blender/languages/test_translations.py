@@ -40,7 +40,7 @@ def every_text():
     for name in ("model", "whisper"):
         path = BLENDER.parent / "speech" / f"{name}.py"
         found |= strings(ast.parse(path.read_text(encoding="utf-8")))
-    return found | {text.capitalize() for text in found}  # as the panel shows what a job does
+    return found | {text[:1].upper() + text[1:] for text in found}  # as the panel shows what a job does
 
 
 def is_ours(kind, name):
