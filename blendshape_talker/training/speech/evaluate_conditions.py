@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ...files import whole_file
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ..corpus import alignment, conditions, synthesis
@@ -205,5 +206,6 @@ def run(
     takes = [*speech_takes(clips, others), *language_takes(), *quiet_takes()]
     figures = measure(model, takes, head, progress)
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(figures, indent=1))
+        with whole_file(json_path) as stream:
+            stream.write(json.dumps(figures, indent=1).encode())
     return table(figures)

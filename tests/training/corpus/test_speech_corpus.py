@@ -158,6 +158,30 @@ def test_what_is_missing_is_said(small):
         make(small, "out", ljspeech=small / "clips")
 
 
+def test_a_corpus_made_again_from_its_own_geometry_is_the_same(small):
+    folder = make(small, "one", ljspeech=small / "clips")
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    speech_corpus.make_speech_corpus(folder / "facs.npz", folder, small / "clips", 0.01)
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_corpus_that_lacks_a_part_is_said_in_one_line(small):
+    folder = make(small, "one", ljspeech=small / "clips")
+    sequence = read_corpus(folder)[0]
+    (folder / "curves" / f"{sequence.name}.npy").unlink()
+    with pytest.raises(TalkerError, match="not readable"):
+        sequence.deltas(0, 1)
+    (folder / "subjects.npz").unlink()
+    with pytest.raises(TalkerError, match="not a whole speech corpus"):
+        read_corpus(folder)
+
+
+def test_what_cannot_be_made_makes_no_folder(small):
+    with pytest.raises(TalkerError, match="transcripts"):
+        make(small, "one", ljspeech=small)
+    assert not (small / "one").exists()
+
+
 def test_the_demo_recording_is_written_whole(tmp_path, monkeypatch):
     speech = Talker().say("a b c", "")
     monkeypatch.setattr(synthesis, "festival", lambda texts, voice: [speech])
