@@ -15,7 +15,7 @@ import soundfile
 
 from ..errors import TalkerError
 from ..expression.presence import presence
-from ..files import whole_file
+from ..files import write_figures
 from ..speech.prosody import read_prosody, smoothed
 from .corpus.coarticulation import FRAME_RATE
 from .corpus.landmarks import read_landmarks
@@ -80,9 +80,7 @@ def run(
         between = float(np.linalg.norm(np.std(means[who], axis=0)))
         rows[who] = [len(measured[who]), *table[:5], between, *table[5:]]
     if out is not None:
-        with whole_file(out) as stream:
-            content = {who: dict(zip(COLUMNS, map(float, row), strict=True)) for who, row in rows.items()}
-            stream.write(json.dumps(content, indent=1).encode())
+        write_figures(out, {who: dict(zip(COLUMNS, map(float, row), strict=True)) for who, row in rows.items()})
     lines = ["  ".join(["person", *COLUMNS])]
     for who, row in rows.items():
         cells = [f"{row[0]:5d}", *(f"{value:{len(name)}.2f}" for value, name in zip(row[1:], COLUMNS[1:], strict=True))]

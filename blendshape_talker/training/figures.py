@@ -1,6 +1,5 @@
 """What the benchmarks share: the demo recording at any length, scripts timed in processes of their own, one table."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..checkpoint import ASSETS
 from ..errors import TalkerError
-from ..files import whole_file
+from ..files import write_figures
 from ..speech.audio import SAMPLE_RATE, load_recording
 
 
@@ -66,8 +65,7 @@ def table(
 ) -> str:
     """A line for each figure; all of them as JSON in ``json_path``, where one is named."""
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     width = max(map(len, figures))
     shown = {name: f"{value:.{digits}f}" if isinstance(value, float) else str(value) for name, value in figures.items()}
     return "\n".join(f"{name:<{width}}  {value}" for name, value in shown.items())

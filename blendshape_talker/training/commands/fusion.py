@@ -14,8 +14,12 @@ def add(networks, subjects) -> None:
 
 
 def _add_fusion_corpora(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--speech", required=True, metavar="DIR", help="speech corpus: ours or VOCASET")
-    parser.add_argument("--expressions", required=True, metavar="DIR", help="expression corpus: ours or Florence4D")
+    parser.add_argument(
+        "--speech", required=True, type=values.folder, metavar="DIR", help="speech corpus: ours or VOCASET"
+    )
+    parser.add_argument(
+        "--expressions", required=True, type=values.folder, metavar="DIR", help="expression corpus: ours or Florence4D"
+    )
     parser.add_argument("--geometry", metavar="facs.npz", help="where the corpora hold none of their own")
 
 

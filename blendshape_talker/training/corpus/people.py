@@ -9,7 +9,6 @@ the last word the curves, not the measures, come to rest.
 People are held out as a whole; every sentence of theirs is 'test'.
 """
 
-import json
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 import soundfile
 
 from ...errors import TalkerError
-from ...files import whole_file
+from ...files import write_figures
 from ..geometry.facs import load_facs
 from . import alignment
 from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelope, contact_spans
@@ -118,8 +117,7 @@ def make_people_corpus(
             "seen": seen / max(heard, 1),
             "restored": restored / max(heard, 1),
         }
-    with whole_file(folder / "people.json") as stream:
-        stream.write(json.dumps(figures, indent=1).encode())
+    write_figures(folder / "people.json", figures)
     write_index(folder, geometry, templates, entries)
     return figures
 

@@ -4,7 +4,6 @@ Recall is unweighted: the mean over the seven classes, so that none counts more 
 voices without emotion is told as windows that are taken for neutral, and as the share of their time that gets a cue.
 """
 
-import json
 import os
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...expression.heard import SURE, heard_cues
-from ...files import whole_file
+from ...files import write_figures
 from ...speech.emotion import HOP_SECONDS, WINDOW_SECONDS, VoiceEmotion, softmax
 from ..corpus.people import HELD_OUT
 from ..corpus.voices import plain_voices, read_voices
@@ -63,8 +62,7 @@ def run(
             row = name + (", other rooms" if copies else "")
             heard[row] = plain_figures(own, softmax(own.x @ model.weight + model.bias))
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps({"acted": figures, "plain": heard}, indent=1).encode())
+        write_figures(json_path, {"acted": figures, "plain": heard})
     return f"{table(figures, COLUMNS)}\n\n{table(heard, PLAIN_COLUMNS)}"
 
 

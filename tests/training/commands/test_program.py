@@ -105,10 +105,11 @@ def test_hasty_mistakes_leave_one_line_and_nothing_else(line, capsys, tmp_path, 
 )
 def test_numbers_that_make_no_sense_are_refused(line, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
     with pytest.raises(SystemExit) as stopped:
         command_line.main(line.split())
     assert stopped.value.code == 2 and "error: argument --" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*")) == [tmp_path / "folder"]
 
 
 def test_encoder_is_written(capsys, tmp_path):
