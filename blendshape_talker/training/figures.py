@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,12 @@ def demo_recording(seconds: float) -> Iterator[Path]:
         path = Path(folder) / "speech.wav"
         soundfile.write(path, demo_samples(seconds), SAMPLE_RATE)
         yield path
+
+
+def need_blender(what: str) -> None:
+    """:class:`TalkerError` where Blender's module is not there: before what else would run first."""
+    if find_spec("bpy") is None:
+        raise TalkerError(f"{what} needs Blender: pip install bpy==4.5.15 (Python 3.11)")
 
 
 def on_this_machine(seconds: float) -> dict[str, float | int | str]:
