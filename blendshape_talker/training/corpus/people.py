@@ -25,7 +25,7 @@ from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelop
 from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
 from .phones import BILABIALS, SILENCE, Phone
-from .speech_layouts import write_index
+from .speech_layouts import begin_curves, write_index
 from .speech_sequence import load_sound
 from .synthesis import SAMPLE_RATE
 
@@ -83,8 +83,7 @@ def make_people_corpus(
     fit = FaceFit(facs, index, shapes)
     lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
     folder = Path(out)
-    for part in ("wav", "curves", "pose", "seen"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    begin_curves(folder, ("wav", "curves", "pose", "seen"))
     entries: list[dict] = []
     templates, figures, done = {}, {}, 0
     total = sum(len(clips) for clips in speakers.values())

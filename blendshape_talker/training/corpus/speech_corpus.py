@@ -30,7 +30,7 @@ from .faceformer import write_faceformer
 from .phones import SILENCE, fill_gaps, shift
 from .sentences import LIP_RICH
 from .speakers import Subject, face_curves, random_style, random_template
-from .speech_layouts import read_curves, write_index
+from .speech_layouts import begin_curves, read_curves, write_index
 from .speech_sequence import load_sound, write_json
 from .synthesis import FESTIVAL_VOICES, FLITE_VOICES, SAMPLE_RATE, Speech
 from .vocaset import write_vocaset
@@ -106,8 +106,11 @@ def make_speech_corpus(
     digest = hashlib.sha256(Path(geometry).read_bytes()).hexdigest()
     setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects, digest)
     batches = _plan(list(subjects.values()), setting.ljspeech, hours, seed)
-    for part in ("wav", "curves", "parts"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    begin_curves(folder, ("wav", "curves", "parts"))
+    known = {setting.part(batch) for batch in batches}
+    for part in (folder / "parts").glob("*.json"):
+        if part not in known:  # of a run with other settings, whose clips are written over
+            part.unlink()
     entries: list[dict] = []
     # A process per batch: espeak-ng keeps something of every voice it has spoken with, and the order would matter.
     with multiprocessing.Pool(processes, _start_worker, (setting,), maxtasksperchild=1) as pool:

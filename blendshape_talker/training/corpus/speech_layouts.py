@@ -45,6 +45,16 @@ def read_corpus(path: str | os.PathLike[str], audio_offset: float | None = None)
     )
 
 
+def begin_curves(folder: Path, parts: Sequence[str]) -> None:
+    """Make the folder of a corpus of layout ``curves`` with its ``parts``; until :func:`write_index` it is none.
+
+    Of one that is made anew the index goes first: a stop must not leave old phones with new sounds.
+    """
+    for part in parts:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "sequences.json").unlink(missing_ok=True)
+
+
 def write_index(
     folder: Path, geometry: str | os.PathLike[str], templates: Mapping[str, np.ndarray], entries: Sequence[dict]
 ) -> None:
