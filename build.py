@@ -43,8 +43,12 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     arguments, rest = parser.parse_known_args(argv)
     if rest and arguments.task not in ("test", "fuzz"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if arguments.task == "package" and arguments.index and (arguments.platform or arguments.python):
-        parser.error("--index makes the zips of all platforms and Pythons")
+    if arguments.task == "package":
+        for_one = arguments.platform or arguments.python
+        if arguments.index and (for_one or arguments.no_wheels):
+            parser.error("--index makes the zips of all platforms and Pythons, with their wheels")
+        if arguments.no_wheels and (for_one or arguments.torch_wheels):
+            parser.error("--no-wheels makes one zip for all platforms and Pythons, without torch")
     return arguments, rest
 
 
@@ -82,6 +86,11 @@ def main(argv: list[str] | None = None) -> int:
                 say(f"the extension is {file} ({file.stat().st_size / 1e6:.1f} MB)")
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"build.py: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -311,6 +311,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return STOP_STATUS[signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT]
     except BrokenPipeError:
         return 1
+    except OSError as error:  # of a file or folder: a full disk, a missing part of a corpus
+        if error.filename is None:
+            raise
+        logging.getLogger(__name__).info("%s", error, exc_info=True)
+        progress.close()
+        print(f"blendshape_talker: {error.filename}: {error.strerror}; see to it or name another", file=sys.stderr)
+        return 1
     progress.close()
     return 0
 

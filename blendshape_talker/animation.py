@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .expression.cues import Cue, CueTake
-from .face.flame import LOWER_LIP, UPPER_LIP
+from .face.flame import lip_gap_per_weight as lip_gap_per_weight  # where others look for it
 from .files import whole_file
 
 
@@ -127,9 +127,3 @@ class Animation:
             np.lib.format.write_array_header_2_0(member, header)  # type: ignore[no-untyped-call]
             for start in range(0, self.frame_count, block):
                 member.write(self.displacements(start, start + block).astype("<f4").tobytes())
-
-
-def lip_gap_per_weight(blendshapes: np.ndarray) -> np.ndarray:
-    """(K,) metres that one unit of each blendshape opens the lips: vertical distance of the inner-lip vertices."""
-    opening: np.ndarray = blendshapes[:, UPPER_LIP, 1] - blendshapes[:, LOWER_LIP, 1]
-    return opening

@@ -64,6 +64,35 @@ def stopped_at_once() -> Iterator[None]:
         _at_once.clear()
 
 
+_forking = threading.local()
+
+
+def _hold_back() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_STATUS)
+
+
+def _let_through() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _leave_stopping_to_the_parent() -> None:
+    """In a process forked inside :func:`stoppable`, such as a worker of a pool: what stops it is told to nobody else.
+
+    It has the same pipe. When a pool that is done ends its workers, what they would write there is SIGTERM, and the
+    thread that reads it would end the whole program. Ctrl-C in a terminal reaches workers as well: one that left by an
+    exception would show a traceback, one that died would take the pool's lock along.
+    """
+    if signal.getsignal(signal.SIGTERM) is _raise:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _let_through()  # what came while the process was new
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=_leave_stopping_to_the_parent)
+
+
 def _raise(number: int, _frame: FrameType | None) -> None:
     if not _at_once.is_set():
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt

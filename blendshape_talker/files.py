@@ -1,14 +1,16 @@
 """Files of users: checked before the work, written whole (complete or not at all), and none of ours left behind."""
 
+import json
+import math
 import os
 import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import TalkerError
 
@@ -110,6 +112,18 @@ def whole_file(path: PathLike) -> Iterator[BinaryIO]:
             raise TalkerError(
                 f"{path}: cannot write ({_reason(error)}); free some space or name another file"
             ) from error
+
+
+def write_figures(path: PathLike, figures: Mapping[str, Any]) -> None:
+    """Figures, in tables of tables or not, as JSON in ``path``; NaN, which JSON has not, becomes null."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: known(part) for name, part in value.items()}
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    with whole_file(path) as stream:
+        stream.write(json.dumps(known(figures), indent=1).encode())
 
 
 def take_names(made: Sequence[Path], targets: Sequence[Path]) -> None:

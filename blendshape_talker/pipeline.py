@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .animation import Animation, lip_gap_per_weight
+from .animation import Animation
 from .checkpoint import ASSETS
 from .devices import FAILURES, choose_device, reason_of, release_memory
 from .errors import Cancelled, TalkerError
@@ -25,6 +25,7 @@ from .expression.heard import NEUTRAL, heard_cues
 from .expression.library import ExpressionLibrary, emotion_names
 from .expression.lids import blink_layer
 from .expression.presence import presence
+from .face.flame import lip_gap_per_weight
 from .settings import AUTO, MODEL_FPS, check_settings, voice_share
 from .speech import style as styles
 from .speech.audio import SAMPLE_RATE, Recording, load_recording

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blendshape_talker.animation import Animation, lip_gap_per_weight
+from blendshape_talker.animation import Animation
 from blendshape_talker.errors import TalkerError
 
 
@@ -44,9 +44,3 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TalkerError, match="no such folder"):
         small_animation().save(tmp_path / "none" / "weights.npz")
-
-
-def test_gap_of_a_blendshape_is_the_vertical_distance_it_opens():
-    shapes = np.zeros((1, 5023, 3), np.float32)
-    shapes[0, 3546, 1], shapes[0, 3504, 1] = 0.001, -0.002
-    np.testing.assert_allclose(lip_gap_per_weight(shapes), [0.003])

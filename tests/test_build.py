@@ -384,3 +384,27 @@ def test_ruff_finds_no_errors():
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--select", "E9,F63,F7,F82", "."]
     finished = subprocess.run(command, cwd=common.ROOT, capture_output=True, text=True, timeout=120)
     assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--index", "out", "--python", "3.11"],
+        ["--index", "out", "--no-wheels"],
+        ["--no-wheels", "--platform", "linux-x64"],
+        ["--no-wheels", "--torch-wheels", "out"],
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options: list[str], capsys):
+    with pytest.raises(SystemExit) as stopped:
+        build.parse(["package", *options])
+    assert stopped.value.code == 2 and "makes" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("hello")
+    monkeypatch.setattr(environment, "prepare_environment", lambda torch: None)
+    monkeypatch.setattr(package, "gather_wheels", lambda *arguments: [])
+    assert build.main(["package", "--index", str(tmp_path / "file")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("build.py: ") and "file" in line

@@ -1,12 +1,13 @@
 """What is checked before the work, and what stays when writing fails."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from blendshape_talker.errors import TalkerError
-from blendshape_talker.files import check_input, check_outputs, remove_unfinished, unfinished, whole_file
+from blendshape_talker.files import check_input, check_outputs, remove_unfinished, unfinished, whole_file, write_figures
 
 
 def one_line(caught) -> str:
@@ -116,3 +117,14 @@ def test_what_is_unfinished_can_be_removed_from_outside(tmp_path):
         remove_unfinished()
         assert not folder.exists()
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_figures_are_strict_json(tmp_path):
+    figures = {"all": {"mm": 0.5, "nothing to measure": float("nan")}, "takes": 3, "device": "CPU"}
+    write_figures(tmp_path / "figures.json", figures)
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    read = json.loads((tmp_path / "figures.json").read_text(), parse_constant=refuse)
+    assert read == {"all": {"mm": 0.5, "nothing to measure": None}, "takes": 3, "device": "CPU"}

@@ -1,5 +1,7 @@
 """The command line as a user runs it: a process of its own."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -113,3 +115,13 @@ def test_help_names_every_command():
     for command in ("animate", "bake", "hear", "corpus", "train", "evaluate", "benchmark"):
         assert command in done.stdout
     assert "happy" in run("animate", "--help").stdout
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    def full(arguments, progress):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/clip.npy")
+
+    monkeypatch.setattr(command_line, "_hear", full)
+    assert command_line.main(["hear", "speech.wav", "--out", "cues.csv"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("blendshape_talker: out/clip.npy: No space left")

@@ -5,13 +5,12 @@ import pytest
 import soundfile as sf
 
 from blendshape_talker import pipeline
-from blendshape_talker.animation import lip_gap_per_weight
 from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import Cancelled, TalkerError
 from blendshape_talker.expression.aperture import free_share
 from blendshape_talker.expression.cues import Cue, fade
 from blendshape_talker.expression.lids import lid_opening
-from blendshape_talker.face.flame import load_head
+from blendshape_talker.face.flame import lip_gap_per_weight, load_head
 from blendshape_talker.settings import AUTO
 from blendshape_talker.speech.emotion import MANNERS, VoiceEmotion
 from blendshape_talker.speech.frames import take_gain

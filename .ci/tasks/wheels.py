@@ -10,7 +10,6 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -213,9 +212,3 @@ def copy_entry(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: zipfile.
     target.NameToInfo[copied.filename] = copied
     target.start_dir = out.tell()
     target._didModify = True  # type: ignore[attr-defined]
-
-
-def targets(platform_name: str | None, python: str | None) -> Iterator[Target]:
-    """The targets that the command line's choice means; without one all Pythons of this machine."""
-    for version in [python] if python else PYTHONS:
-        yield Target(platform_name or host_platform(), version)

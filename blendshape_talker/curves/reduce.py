@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import Cancelled
-from ..speech.lip_sync import CLOSED
+from ..speech.lip_sync import CLOSED, closed_below
 from .bezier import BezierKeys, SlopeFit, fewest_keys, lengths_up_to, segment_errors
 
 _SHARES = (0.5, 0.4)  # of the bound for each curve by itself; what is best depends on how many move together
@@ -50,8 +50,8 @@ class Curves:
 
 def closed_rows(gap: np.ndarray) -> np.ndarray:
     """(T,) bool: rows of a lip gap (T,), mm above neutral, in which the lips are closed (design, section 8)."""
-    opening = float(np.percentile(gap, 95)) if len(gap) else 0.0
-    return np.maximum(gap, 0.0) < CLOSED * opening if opening > 1e-6 else np.ones(len(gap), bool)
+    limit = closed_below(gap)
+    return gap < limit if limit > CLOSED * 1e-6 else np.ones(len(gap), bool)
 
 
 def worst_errors(shapes: np.ndarray, difference: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ as a gap below that of rest.
 
 import numpy as np
 
-from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
+from ..face.flame import LOWER_LIP, lip_gap_per_weight, load_head
 from .motion import smooth_step
 
 LIP_SHAPES = 2  # the last of the expression set: both lips up, both lips forward
@@ -104,7 +104,7 @@ def _move_both_lips(moves: np.ndarray) -> bool:
 
 def _gaps(shapes: np.ndarray) -> np.ndarray:
     """(K,) metres that one unit of each blendshape opens the lips in the middle."""
-    return np.asarray(shapes[:, UPPER_LIP, 1] - shapes[:, LOWER_LIP, 1], np.float64)
+    return np.asarray(lip_gap_per_weight(shapes), np.float64)
 
 
 def _seconds_from(frames: np.ndarray, fps: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
+from ..face.flame import lip_gap_per_weight, load_head
 
 _WIDEST = 2.5  # standard deviations to either side at which the smoothing's bell is cut off
 
@@ -55,7 +55,7 @@ def corrected_speech(shapes: np.ndarray, speech: np.ndarray, controls: Controls,
     close = _column(controls.lip_close, len(speech))[:, 0]
     if close.any():
         # lips that touch stay as they are: nothing is pushed through
-        gap = result @ (shapes[:, UPPER_LIP, 1] - shapes[:, LOWER_LIP, 1]).astype(np.float64)
+        gap = result @ lip_gap_per_weight(shapes).astype(np.float64)
         wanted = np.where(close > 0.0, np.maximum(gap - close, np.minimum(gap, 0.0)), gap - close)
         result += (wanted - gap)[:, None] * opening_weights(shapes)
     return result
@@ -79,7 +79,7 @@ def upper_shapes(shapes: np.ndarray) -> np.ndarray:
 def opening_weights(shapes: np.ndarray) -> np.ndarray:
     """(K,) weights that open the lips by one metre in the middle and move else as little as shapes (K, V, 3) can."""
     flat = shapes.reshape(len(shapes), -1).astype(np.float64)
-    gaps = (shapes[:, UPPER_LIP, 1] - shapes[:, LOWER_LIP, 1]).astype(np.float64)
+    gaps = lip_gap_per_weight(shapes).astype(np.float64)
     gram = flat @ flat.T
     found = np.linalg.solve(gram + 1e-3 * np.trace(gram) / len(gram) * np.eye(len(gram)), gaps)
     strength = float(found @ gaps)

@@ -86,12 +86,17 @@ def _load_head(path: str) -> Head:
     return Head(**parts)
 
 
-def lip_gap_mm(vertices: np.ndarray) -> np.ndarray:
-    """Distance (…,) in mm between the middles of the inner lips, vertices (…, 5023, 3) in metres.
+def lip_gap_per_weight(shapes: np.ndarray) -> np.ndarray:
+    """(K,) metres that one unit of each of ``shapes`` (K, 5023, 3) opens the lips in the middle: the vertical part."""
+    opening: np.ndarray = shapes[:, UPPER_LIP, 1] - shapes[:, LOWER_LIP, 1]
+    return opening
 
-    The design's lip gap is this minus its value in the neutral pose.
-    """
-    gap: np.ndarray = 1e3 * np.linalg.norm(vertices[..., UPPER_LIP, :] - vertices[..., LOWER_LIP, :], axis=-1)
+
+def lip_gaps_of_pair(moved: np.ndarray, head: Head) -> np.ndarray:
+    """(T,) mm above neutral from displacements (T, 2, 3) in metres of the upper and the lower inner-lip vertex."""
+    neutral = head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP]
+    apart = neutral + moved[:, 0] - moved[:, 1]
+    gap: np.ndarray = 1000.0 * (np.linalg.norm(apart, axis=1) - np.linalg.norm(neutral))
     return gap
 
 

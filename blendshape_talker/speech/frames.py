@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .lip_sync import CLOSED, FPS
+from .lip_sync import FPS, closed_below
 
 _TAKE_FRAMES = 18  # between the knots of a take's variation
 
@@ -32,11 +32,11 @@ def keep_contacts(times: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
     only the flanks of many closures. Where a frame's own span holds a contact that its instant misses, the frame shows
     the contact. ``gap`` (N,) is the lip gap at 60 fps in any unit, 0 = neutral.
     """
-    opening = np.percentile(gap, 95) if len(gap) else 0.0
-    if fps >= FPS or opening <= 0:
+    limit = closed_below(gap)
+    if fps >= FPS or limit <= 0:
         return times
-    closed = gap < CLOSED * opening
-    shown = np.interp(times * FPS, np.arange(len(gap)), gap) < CLOSED * opening
+    closed = gap < limit
+    shown = np.interp(times * FPS, np.arange(len(gap)), gap) < limit
     half = 0.5 * FPS / fps
     first = np.maximum(np.ceil(times * FPS - half).astype(int), 0)
     last = np.minimum(np.floor(times * FPS + half).astype(int), len(gap) - 1)

@@ -20,6 +20,11 @@ def relative(gap: np.ndarray) -> np.ndarray:
     return gap / opening if opening > 1e-9 else gap
 
 
+def closed_below(gap: np.ndarray) -> float:
+    """What ``gap`` (T,) must be below for closed lips, in its unit: 15 % of its 95th percentile; 0 of no frames."""
+    return CLOSED * float(np.percentile(gap, 95)) if len(gap) else 0.0
+
+
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Pearson's r; 0 for a curve that does not move."""
     first, second = first - first.mean(), second - second.mean()

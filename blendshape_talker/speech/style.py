@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import checkpoint
 from ..errors import TalkerError
-from ..face.flame import LOWER_LIP, UPPER_LIP, load_head
+from ..face.flame import lip_gap_per_weight, load_head
 from ..files import check_input
 from . import audio
 from .lip_sync import CLOSED, FPS
@@ -153,7 +153,7 @@ def mouth_measures(basis: np.ndarray) -> np.ndarray:
     """(K, 2) mm that the gap and the width of the mouth change per coefficient of ``basis``, to first order."""
     pairs = load_head().lip_pairs
     right, left = pairs[0, 0], pairs[-1, 0]
-    gap = basis[:, UPPER_LIP, 1] - basis[:, LOWER_LIP, 1]
+    gap = lip_gap_per_weight(basis)
     width = np.sign(load_head().vertices[left, 0] - load_head().vertices[right, 0]) * (basis[:, left] - basis[:, right])
     measures: np.ndarray = _MM * np.stack([gap, width[:, 0]], axis=1)
     return measures

@@ -6,7 +6,7 @@ Processor time of one process: it says the same on a busy machine, and with one 
 import os
 from collections.abc import Callable, Sequence
 
-from .figures import demo_recording, on_this_machine, table, timed
+from .figures import demo_recording, need_blender, on_this_machine, table, timed
 
 _EDITS = """
 import sys, time
@@ -56,6 +56,7 @@ def run(
 
     Raises :class:`TalkerError` where Blender's module is not there.
     """
+    need_blender("--edits")
     report = progress or (lambda fraction, message: None)
     figures = on_this_machine(seconds)
     with demo_recording(seconds) as path:

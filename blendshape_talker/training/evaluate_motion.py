@@ -15,7 +15,7 @@ import soundfile
 
 from ..errors import TalkerError
 from ..expression.presence import presence
-from ..files import whole_file
+from ..files import write_figures
 from ..speech.prosody import read_prosody, smoothed
 from .corpus.coarticulation import FRAME_RATE
 from .corpus.landmarks import read_landmarks
@@ -43,17 +43,20 @@ def run(
     made from; ``out``: also write it as JSON there."""
     folder = Path(corpus)
     try:
-        entries = json.loads((folder / "sequences.json").read_text())
-    except (OSError, ValueError) as error:
+        entries = [(entry["name"], entry["subject"]) for entry in json.loads((folder / "sequences.json").read_text())]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise TalkerError(f"{folder}: no corpus of people ({error}); make it with `corpus people`") from None
+    if not entries:
+        raise TalkerError(f"{folder}: nobody is in it; make it with `corpus people`")
     looked: dict[str, np.ndarray] = {}
     for path in sorted(Path(landmarks).glob("*_landmarks.npz")):
         numbers, clips = read_landmarks(path)
+        if not set(np.ravel(_EYES)) <= set(numbers.tolist()):
+            raise TalkerError(f"{path}: lacks the irises; measure the faces with MediaPipe's 478 landmarks")
         looked |= {clip.name: gaze_of(clip.points, numbers, clip.fps) for clip in clips}
     measured: dict[str, list[np.ndarray]] = {}
     means: dict[str, list[np.ndarray]] = {}
-    for number, entry in enumerate(entries):
-        name, person = entry["name"], entry["subject"]
+    for number, (name, person) in enumerate(entries):
         try:
             samples, _ = soundfile.read(folder / "wav" / f"{name}.flac", dtype="float32")
             head = np.load(folder / "pose" / f"{name}.npy", allow_pickle=False)[:, :3]
@@ -77,9 +80,7 @@ def run(
         between = float(np.linalg.norm(np.std(means[who], axis=0)))
         rows[who] = [len(measured[who]), *table[:5], between, *table[5:]]
     if out is not None:
-        with whole_file(out) as stream:
-            content = {who: dict(zip(COLUMNS, map(float, row), strict=True)) for who, row in rows.items()}
-            stream.write(json.dumps(content, indent=1).encode())
+        write_figures(out, {who: dict(zip(COLUMNS, map(float, row), strict=True)) for who, row in rows.items()})
     lines = ["  ".join(["person", *COLUMNS])]
     for who, row in rows.items():
         cells = [f"{row[0]:5d}", *(f"{value:{len(name)}.2f}" for value, name in zip(row[1:], COLUMNS[1:], strict=True))]

@@ -1,19 +1,19 @@
 """What the benchmarks share: the demo recording at any length, scripts timed in processes of their own, one table."""
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from ..checkpoint import ASSETS
 from ..errors import TalkerError
-from ..files import whole_file
+from ..files import write_figures
 from ..speech.audio import SAMPLE_RATE, load_recording
 
 
@@ -31,6 +31,12 @@ def demo_recording(seconds: float) -> Iterator[Path]:
         path = Path(folder) / "speech.wav"
         soundfile.write(path, demo_samples(seconds), SAMPLE_RATE)
         yield path
+
+
+def need_blender(what: str) -> None:
+    """:class:`TalkerError` where Blender's module is not there: before what else would run first."""
+    if find_spec("bpy") is None:
+        raise TalkerError(f"{what} needs Blender: pip install bpy==4.5.15 (Python 3.11)")
 
 
 def on_this_machine(seconds: float) -> dict[str, float | int | str]:
@@ -66,8 +72,7 @@ def table(
 ) -> str:
     """A line for each figure; all of them as JSON in ``json_path``, where one is named."""
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     width = max(map(len, figures))
     shown = {name: f"{value:.{digits}f}" if isinstance(value, float) else str(value) for name, value in figures.items()}
     return "\n".join(f"{name:<{width}}  {value}" for name, value in shown.items())

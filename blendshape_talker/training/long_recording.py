@@ -7,7 +7,7 @@ the peak is of the whole process, Blender and PyTorch included.
 import os
 from collections.abc import Callable
 
-from .figures import demo_recording, on_this_machine, table, timed
+from .figures import demo_recording, need_blender, on_this_machine, table, timed
 
 _COMMON = """
 import resource, sys, time
@@ -96,6 +96,7 @@ def run(
 
     Raises :class:`TalkerError` where Blender's module is not there.
     """
+    need_blender("--long")
     report = progress or (lambda fraction, message: None)
     measured: dict[str, float] = {}
     with demo_recording(seconds) as path:

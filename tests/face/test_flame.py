@@ -14,7 +14,8 @@ from blendshape_talker.face.flame import (
     LOWER_LIP,
     UPPER_LIP,
     VERTEX_COUNT,
-    lip_gap_mm,
+    lip_gap_per_weight,
+    lip_gaps_of_pair,
     load_head,
 )
 from blendshape_talker.training.geometry.surface import (
@@ -106,7 +107,7 @@ def test_no_edge_is_stretched(head, jaw_drop):
 
 
 def test_the_mouth_opens(head, jaw_drop):
-    assert lip_gap_mm(head.vertices + jaw_drop) - lip_gap_mm(head.vertices) > 20
+    assert lip_gaps_of_pair(jaw_drop[None, [UPPER_LIP, LOWER_LIP]], head) > 20
     edges = {tuple(edge) for edge in unique_edges(head.faces).tolist()}
     middle = head.lip_pairs[np.abs(head.vertices[head.lip_pairs[:, 0], 0]) < 0.015]
     assert len(middle) > 15
@@ -150,10 +151,17 @@ def test_vertex_lists_lie_where_they_should(head):
     assert (head.face[np.concatenate([head.forehead, head.eye_region, head.mouth_corners])] == 1).all()
 
 
-def test_lip_gap_is_the_distance_of_the_inner_lips():
-    vertices = np.zeros((2, VERTEX_COUNT, 3))
-    vertices[1, UPPER_LIP] = [0, 0.003, 0.004]
-    np.testing.assert_allclose(lip_gap_mm(vertices), [0, 5])
+def test_gap_of_a_blendshape_is_the_vertical_distance_it_opens():
+    shapes = np.zeros((1, VERTEX_COUNT, 3), np.float32)
+    shapes[0, UPPER_LIP, 1], shapes[0, LOWER_LIP, 1] = 0.001, -0.002
+    np.testing.assert_allclose(lip_gap_per_weight(shapes), [0.003])
+
+
+def test_gap_of_a_moved_pair_is_what_it_stands_apart_more_than_at_rest(head):
+    moved = 1e-3 * np.random.default_rng(0).normal(size=(5, 2, 3))
+    rest = head.vertices[[UPPER_LIP, LOWER_LIP]].astype(float)
+    apart = [np.linalg.norm(upper - lower) for upper, lower in (*(rest + moved), rest)]
+    np.testing.assert_allclose(lip_gaps_of_pair(moved, head), 1e3 * (np.array(apart[:5]) - apart[5]), atol=1e-5)
 
 
 def test_every_face_vertex_is_in_the_image(head):

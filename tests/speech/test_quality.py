@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from blendshape_talker.animation import lip_gap_per_weight
 from blendshape_talker.checkpoint import ASSETS
+from blendshape_talker.face.flame import lip_gap_per_weight
 from blendshape_talker.speech.audio import load_recording
 from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.speech.quality import cancels, missing_bytes, speech_warning, wordless_warning

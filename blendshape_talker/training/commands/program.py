@@ -9,7 +9,7 @@ import argparse
 from ... import devices
 from ...console import Progress
 from ...errors import TalkerError
-from . import corpora, fusion, speech
+from . import corpora, fusion, speech, values
 
 
 def add_commands(commands) -> None:
@@ -29,19 +29,20 @@ def add_commands(commands) -> None:
 
 def _add_benchmark(commands) -> None:
     parser = commands.add_parser("benchmark", help="time loading and the whole path")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
-    parser.add_argument("--first-use", action="store_true", help="only enabling, the first bake and the next")
-    parser.add_argument(
-        "--long", type=float, nargs="?", const=3600.0, metavar="S",
+    values.add_json(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--first-use", action="store_true", help="only enabling, the first bake and the next")
+    which.add_argument(
+        "--long", type=values.between(1, 4 * 3600), nargs="?", const=3600.0, metavar="S",
         help="only a recording of S seconds (an hour) in Blender, beside animate alone: time, memory, the bar",
     )  # fmt: skip
-    parser.add_argument(
-        "--edits", type=float, nargs="?", const=60.0, metavar="S",
+    which.add_argument(
+        "--edits", type=values.between(20, 3600), nargs="?", const=60.0, metavar="S",
         help="only what an animator does after a bake of S seconds (60) in Blender: Add Emotion, Swap, sliders",
     )  # fmt: skip
     parser.add_argument("--device", choices=devices.DEVICES, default="cpu", help="where the networks run (cpu)")
     parser.add_argument(
-        "--seconds", type=float, nargs="+", default=[60.0], metavar="S", help="lengths of speech to animate (60)"
+        "--seconds", type=values.between(1, 3600), nargs="+", metavar="S", help="lengths of speech to animate (60)"
     )
     parser.set_defaults(run=_benchmark)
 
@@ -49,6 +50,9 @@ def _add_benchmark(commands) -> None:
 def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
     from .. import benchmark, edits, first_use, long_recording
 
+    apart = arguments.first_use or arguments.long or arguments.edits
+    if apart and (arguments.seconds or arguments.device != "cpu"):
+        raise TalkerError("--first-use, --long and --edits run on the CPU; leave out --device and --seconds")
     if arguments.first_use:
         table = first_use.run(arguments.json)
     elif arguments.long:
@@ -56,9 +60,6 @@ def _benchmark(arguments: argparse.Namespace, progress: Progress) -> None:
     elif arguments.edits:
         table = edits.run(arguments.json, arguments.edits, progress=progress)
     else:
-        for seconds in arguments.seconds:
-            if not 1.0 <= seconds <= 3600.0:  # also refuses NaN
-                raise TalkerError(f"{seconds:g} s of speech are out of range; choose 1 to 3600")
-        table = benchmark.run(arguments.json, progress, arguments.device, arguments.seconds)
+        table = benchmark.run(arguments.json, progress, arguments.device, arguments.seconds or [60.0])
     progress.close()
     print(table)

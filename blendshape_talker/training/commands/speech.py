@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ...console import Progress
 from ...errors import TalkerError
+from . import values
 
 
 def add(networks, subjects) -> None:
@@ -22,13 +23,29 @@ def add(networks, subjects) -> None:
 def _add_train_speech(networks) -> None:
     parser = networks.add_parser("speech", help="train the speech network")
     parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
-    parser.add_argument("--out", required=True, metavar="F.npz", help="the weights; state, losses and plot beside them")
-    parser.add_argument("--cache", required=True, metavar="DIR", help="folder for the encoder's features")
-    parser.add_argument("--people", metavar="DIR", help="the folder of `corpus people`: how people move besides")
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=values.new_file,
+        metavar="F.npz",
+        help="the weights; state, losses and plot beside them",
+    )
+    parser.add_argument(
+        "--cache", required=True, type=values.new_folder, metavar="DIR", help="folder for the encoder's features"
+    )
+    parser.add_argument(
+        "--people", type=values.folder, metavar="DIR", help="the folder of `corpus people`: how people move besides"
+    )
     parser.add_argument("--start", metavar="F.npz", help="weights to begin with, such as those of a run without people")
-    parser.add_argument("--steps", type=int, metavar="N", help="training steps (the bundled weights' number)")
-    parser.add_argument("--copies", type=int, metavar="N", help="augmented copies of each take (the bundled weights')")
-    parser.add_argument("--seed", type=int, default=0, help="makes the same weights again on the same machine (0)")
+    parser.add_argument(
+        "--steps", type=values.at_least(1), metavar="N", help="training steps (the bundled weights' number)"
+    )
+    parser.add_argument(
+        "--copies", type=values.at_least(0), metavar="N", help="augmented copies of each take (the bundled weights')"
+    )
+    parser.add_argument(
+        "--seed", type=values.at_least(0), default=0, help="makes the same weights again on the same machine (0)"
+    )
     parser.set_defaults(run=_train_speech)
 
 
@@ -51,15 +68,19 @@ def _add_evaluate_speech(subjects) -> None:
     parser.add_argument("--corpus", required=True, metavar="DIR", help="speech corpus: ours, VOCASET or FaceFormer's")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
     parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="sequences to measure (test)")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    values.add_json(parser)
     parser.add_argument("--windows", action="store_true", help="only the encoder's windows, and streams, on recordings")
     trained = parser.add_argument_group("networks that are trained here, for a comparison")
     which = trained.add_mutually_exclusive_group()
     which.add_argument("--ablations", action="store_const", dest="variants", const="ablations", help="without a part")
     which.add_argument("--sizes", action="store_const", dest="variants", const="sizes", help="larger and smaller ones")
-    trained.add_argument("--cache", metavar="DIR", help="features of `train speech`")
-    trained.add_argument("--work", metavar="DIR", help="folder for the networks; finished ones in it are kept")
-    trained.add_argument("--variant-steps", type=int, default=250, metavar="N", help="training steps of each (250)")
+    trained.add_argument("--cache", type=values.new_folder, metavar="DIR", help="features of `train speech`")
+    trained.add_argument(
+        "--work", type=values.new_folder, metavar="DIR", help="folder for the networks; finished ones in it are kept"
+    )
+    trained.add_argument(
+        "--variant-steps", type=values.at_least(1), default=250, metavar="N", help="training steps of each (250)"
+    )
     trained.add_argument("--whisper", metavar="F.npz", help="Whisper base's encoder: --sizes with more layers of it")
     parser.set_defaults(run=_evaluate_speech)
 
@@ -69,6 +90,10 @@ def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import encoder_windows
     from ..speech import evaluate as evaluate_speech
 
+    if arguments.whisper and arguments.variants != "sizes":
+        raise TalkerError("--whisper is for --sizes, which trains with more of its layers; add that or leave it out")
+    if arguments.variants and (arguments.windows or arguments.model):
+        raise TalkerError("--ablations and --sizes measure what they train; leave out --windows and --model")
     if arguments.windows:
         table = encoder_windows.run(arguments.corpus, arguments.model, arguments.split, arguments.json, progress)
     elif arguments.variants:
@@ -88,7 +113,7 @@ def _add_evaluate_people(subjects) -> None:
     parser = subjects.add_parser("people", help="the mouth against people whom a camera saw and no network knows")
     parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    values.add_json(parser)
     parser.set_defaults(run=_evaluate_people)
 
 
@@ -104,7 +129,7 @@ def _add_evaluate_motion(subjects) -> None:
     parser = subjects.add_parser("motion", help="head and gaze beside people whom a camera saw saying the same")
     parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
     parser.add_argument("--landmarks", required=True, metavar="DIR", help="the landmark files that it was made from")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    values.add_json(parser)
     parser.set_defaults(run=_evaluate_motion)
 
 
@@ -124,7 +149,7 @@ def _add_evaluate_conditions(subjects) -> None:
     )
     parser.add_argument("--ljspeech", required=True, metavar="DIR", help="LJ Speech clips with transcripts.tsv")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    values.add_json(parser)
     parser.set_defaults(run=_evaluate_conditions)
 
 
@@ -138,15 +163,21 @@ def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> N
 
 def _add_voices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emodb", required=True, metavar="DIR", help="Emo-DB's clips: actors, seven emotions")
-    parser.add_argument("--people", required=True, metavar="DIR", help="folders of people's recordings, as GRID's")
-    parser.add_argument("--cache", required=True, metavar="DIR", help="folder for what was heard in each clip")
+    parser.add_argument(
+        "--people", required=True, type=values.folder, metavar="DIR", help="folders of people's recordings, as GRID's"
+    )
+    parser.add_argument(
+        "--cache", required=True, type=values.new_folder, metavar="DIR", help="folder for what was heard in each clip"
+    )
 
 
 def _add_train_emotion(networks) -> None:
     parser = networks.add_parser("emotion", help="train what hears emotion in a voice, on the bundled encoder")
     _add_voices(parser)
-    parser.add_argument("--out", required=True, metavar="F.npz", help="voice_emotion.npz")
-    parser.add_argument("--seed", type=int, default=0, help="of the other rooms that clips are heard in (0)")
+    parser.add_argument("--out", required=True, type=values.new_file, metavar="F.npz", help="voice_emotion.npz")
+    parser.add_argument(
+        "--seed", type=values.at_least(0), default=0, help="of the other rooms that clips are heard in (0)"
+    )
     parser.set_defaults(run=_train_emotion)
 
 
@@ -162,9 +193,9 @@ def _train_emotion(arguments: argparse.Namespace, progress: Progress) -> None:
 def _add_evaluate_emotion(subjects) -> None:
     parser = subjects.add_parser("emotion", help="emotion heard in voices: actors left out, and people who just speak")
     _add_voices(parser)
-    parser.add_argument("--ljspeech", metavar="DIR", help="clips of one more voice that just reads")
+    parser.add_argument("--ljspeech", type=values.folder, metavar="DIR", help="clips of one more voice that just reads")
     parser.add_argument("--model", metavar="F.npz", help="another voice_emotion.npz (the bundled one)")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    values.add_json(parser)
     parser.set_defaults(run=_evaluate_emotion)
 
 
@@ -183,8 +214,10 @@ def _add_evaluate_styles(subjects) -> None:
     parser = subjects.add_parser("styles", help="people's styles from a few sentences, on other sentences of theirs")
     parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
-    parser.add_argument("--sentences", type=int, default=5, metavar="N", help="that a style is made from (5, or 15 s)")
-    parser.add_argument("--json", metavar="F", help="also write the figures as JSON")
+    parser.add_argument(
+        "--sentences", type=values.at_least(1), default=5, metavar="N", help="that a style is made from (5, or 15 s)"
+    )
+    values.add_json(parser)
     parser.set_defaults(run=_evaluate_styles)
 
 

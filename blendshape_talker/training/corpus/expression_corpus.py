@@ -95,6 +95,7 @@ def write_curves(facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, s
     """The compact layout: ``expressions.json``, ``curves/<subject>_<expression>.npy`` (60, S) f16, ``facs.npz``."""
     folder = Path(out)
     (folder / CURVES_FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / INDEX_FILE).unlink(missing_ok=True)
     index = []
     for take in takes:
         name = f"{take.subject}_{take.expression}"

@@ -62,7 +62,7 @@ def read_curves_corpus(directory: str | Path) -> tuple[np.ndarray, list[dict], l
     try:
         index = json.loads((folder / INDEX_FILE).read_text())["takes"]
         curves = [np.load(folder / CURVES_FOLDER / f"{take['name']}.npy").astype(np.float32) for take in index]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         message = f"{folder}: not a whole expression corpus ({error}); make it with 'corpus expressions'"
         raise TalkerError(message) from error
     return load_facs(folder / "facs.npz").deltas, index, curves

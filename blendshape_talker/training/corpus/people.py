@@ -9,10 +9,8 @@ the last word the curves, not the measures, come to rest.
 People are held out as a whole; every sentence of theirs is 'test'.
 """
 
-import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,15 +18,16 @@ import numpy as np
 import soundfile
 
 from ...errors import TalkerError
-from ...files import whole_file
+from ...files import write_figures
 from ..geometry.facs import load_facs
 from . import alignment
 from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelope, contact_spans
 from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
 from .phones import BILABIALS, SILENCE, Phone
-from .speech_sequence import write_json
-from .synthesis import SAMPLE_RATE, to_16k
+from .speech_layouts import begin_curves, write_index
+from .speech_sequence import load_sound
+from .synthesis import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 Progress = Callable[[float, str], None]
@@ -84,8 +83,7 @@ def make_people_corpus(
     fit = FaceFit(facs, index, shapes)
     lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
     folder = Path(out)
-    for part in ("wav", "curves", "pose", "seen"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    begin_curves(folder, ("wav", "curves", "pose", "seen"))
     entries: list[dict] = []
     templates, figures, done = {}, {}, 0
     total = sum(len(clips) for clips in speakers.values())
@@ -118,11 +116,8 @@ def make_people_corpus(
             "seen": seen / max(heard, 1),
             "restored": restored / max(heard, 1),
         }
-    shutil.copyfile(geometry, folder / "facs.npz")
-    np.savez(folder / "subjects.npz", names=np.array(list(templates)), templates=np.stack(list(templates.values())))
-    with whole_file(folder / "people.json") as stream:
-        stream.write(json.dumps(figures, indent=1).encode())
-    write_json(folder / "sequences.json", entries)
+    write_figures(folder / "people.json", figures)
+    write_index(folder, geometry, templates, entries)
     return figures
 
 
@@ -186,11 +181,7 @@ def _write_clip(
     folder: Path, clip: SeenClip, fitted: Fitted, rest: np.ndarray, opening: float, lips: LipGeometry
 ) -> tuple[dict, np.ndarray]:
     """Writes sound, curves, pose and measures of one clip: its entry, and contacts heard, seen, restored."""
-    try:
-        samples, rate = soundfile.read(clip.sound, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise TalkerError(f"{clip.sound}: not a readable recording ({error}); copy it again") from None
-    samples = to_16k(samples.mean(axis=1), rate)
+    samples = load_sound(clip.sound)
     frames = round(len(samples) / SAMPLE_RATE * FRAME_RATE)
     weights = at_frame_rate(fitted.weights, clip.fps, frames)
     seen = at_frame_rate(fitted.seen - rest, clip.fps, frames)

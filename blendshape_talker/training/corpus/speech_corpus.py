@@ -30,8 +30,8 @@ from .faceformer import write_faceformer
 from .phones import SILENCE, fill_gaps, shift
 from .sentences import LIP_RICH
 from .speakers import Subject, face_curves, random_style, random_template
-from .speech_layouts import read_curves
-from .speech_sequence import write_json
+from .speech_layouts import begin_curves, read_curves, write_index
+from .speech_sequence import load_sound, write_json
 from .synthesis import FESTIVAL_VOICES, FLITE_VOICES, SAMPLE_RATE, Speech
 from .vocaset import write_vocaset
 
@@ -101,15 +101,16 @@ def make_speech_corpus(
         raise TalkerError(f"no layout {layout}; choose one of {', '.join(LAYOUTS)}")
     folder = Path(out) if layout == "curves" else Path(out) / "curves.unfinished"
     facs = load_facs(geometry)
-    folder.mkdir(parents=True, exist_ok=True)
-    for part in ("wav", "curves", "parts"):
-        (folder / part).mkdir(exist_ok=True)
-
     subjects = make_subjects(facs.neutral, facs.identities, seed)
     lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
     digest = hashlib.sha256(Path(geometry).read_bytes()).hexdigest()
     setting = _Setting(folder, Path(ljspeech) if ljspeech else None, lips, subjects, digest)
     batches = _plan(list(subjects.values()), setting.ljspeech, hours, seed)
+    begin_curves(folder, ("wav", "curves", "parts"))
+    known = {setting.part(batch) for batch in batches}
+    for part in (folder / "parts").glob("*.json"):
+        if part not in known:  # of a run with other settings, whose clips are written over
+            part.unlink()
     entries: list[dict] = []
     # A process per batch: espeak-ng keeps something of every voice it has spoken with, and the order would matter.
     with multiprocessing.Pool(processes, _start_worker, (setting,), maxtasksperchild=1) as pool:
@@ -118,13 +119,7 @@ def make_speech_corpus(
             if progress:
                 minutes = sum(entry["seconds"] for entry in entries) / 60
                 progress(number / len(batches), f"{len(entries)} clips, {minutes:.0f} min")
-    shutil.copyfile(geometry, folder / "facs.npz")
-    np.savez(
-        folder / "subjects.npz",
-        names=np.array(list(subjects)),
-        templates=np.stack([subject.template for subject in subjects.values()]),
-    )
-    write_json(folder / "sequences.json", entries)
+    write_index(folder, geometry, {name: subject.template for name, subject in subjects.items()}, entries)
     shutil.rmtree(folder / "parts")
     if layout != "curves":
         write = write_vocaset if layout == "vocaset" else write_faceformer
@@ -268,8 +263,7 @@ def recording(folder: Path, clip: str) -> np.ndarray:
     path = next((candidate for candidate in candidates if candidate.exists()), None)
     if path is None:
         raise TalkerError(f"{folder}/{clip}.flac not found; the folder must hold every clip of transcripts.tsv")
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return synthesis.to_16k(samples.mean(axis=1), rate)
+    return load_sound(path)
 
 
 def _recorded(folder: Path, clip: str, text: str) -> Speech | None:

@@ -55,10 +55,11 @@ class SpeechSequence:
 
 
 def load_sound(path: Path) -> np.ndarray:
+    """A recording (N,) as float32 mono at 16 kHz; :class:`TalkerError` when it cannot be read."""
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
-        raise TalkerError(f"{path}: not a readable recording ({error}); make the corpus again") from error
+        raise TalkerError(f"{path}: not a readable recording ({error}); make it or copy it again") from error
     return to_16k(samples.mean(axis=1), rate)
 
 

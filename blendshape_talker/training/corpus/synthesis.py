@@ -232,13 +232,11 @@ class Flite:
             self._voices[name] = register(None)
         return self._voices[name]
 
-    def say(self, text: str, voice: str, stretch: float = 1.0, pitch_hz: float | None = None) -> Speech:
+    def say(self, text: str, voice: str, stretch: float = 1.0) -> Speech:
         """``text`` in one of :data:`FLITE_VOICES`; ``stretch`` above 1 speaks slower."""
         handle = self._voice(voice)
         features = ctypes.cast(handle, ctypes.POINTER(_FliteVoice)).contents.features
         self._library.feat_set_float(features, b"duration_stretch", stretch)
-        if pitch_hz is not None:
-            self._library.feat_set_float(features, b"int_f0_target_mean", pitch_hz)
         utterance = self._library.flite_synth_text(text.encode("ascii", "ignore"), handle)
         try:
             wave = self._library.utt_wave(utterance).contents

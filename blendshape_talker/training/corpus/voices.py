@@ -49,7 +49,7 @@ def plain_voices(folder: str | os.PathLike[str]) -> list[Voice]:
     them): a clip's speaker is what stands before ``_``, else its folder, in the group held out each clip its own.
     """
     found = []
-    for group in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
+    for group in sorted(path for path in _entries(Path(folder)) if path.is_dir()):
         for path in _spaced(_clips(group)):
             single = group.name == HELD_OUT_GROUP
             speaker = path.stem.partition("_")[0] if "_" in path.stem else path.stem if single else group.name
@@ -67,10 +67,14 @@ def read_voices(folder: str | os.PathLike[str]) -> list[Voice]:
     return found
 
 
-def _clips(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise TalkerError(f"{folder}: no such folder; name one of recordings")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    return list(folder.iterdir())
+
+
+def _clips(folder: Path) -> list[Path]:
+    return sorted(path for path in _entries(folder) if path.suffix.lower() in _SUFFIXES)
 
 
 def _spaced(paths: list[Path]) -> list[Path]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...expression.library import ExpressionLibrary
-from ...face.flame import LOWER_LIP, UPPER_LIP, Head
+from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair
 from ...speech import lip_sync
 from ..corpus.expression_corpus import FPS
 from ..corpus.phones import LABIODENTALS, SILENCE
@@ -37,18 +37,18 @@ def contacts_kept(
     spoken = np.split(together, np.cumsum([len(take.curves) for take in takes])[:-1])
     frames, limits, shares = [], [], []
     for take, deltas in zip(takes, spoken, strict=True):
-        gap = lip_gaps(deltas, head)
-        widest = np.percentile(gap, 95)
-        closed = (gap < lip_sync.CLOSED * widest) & ~_pauses(take, len(gap))
-        bitten = _phone_frames(take, LABIODENTALS, len(gap)) & (gap < LABIODENTAL_SHARE * widest)
+        gap = lip_gaps_of_pair(deltas, head)
+        closed_below = lip_sync.closed_below(gap)
+        closed = (gap < closed_below) & ~_pauses(take, len(gap))
+        bitten = _phone_frames(take, LABIODENTALS, len(gap)) & (gap < LABIODENTAL_SHARE * np.percentile(gap, 95))
         frames.append(np.flatnonzero(closed | bitten))  # no other frame is asked about: half of the work
-        limit = np.stack([np.full(len(gap), lip_sync.CLOSED * widest), closed, bitten], axis=1)
+        limit = np.stack([np.full(len(gap), closed_below), closed, bitten], axis=1)
         limits.append(limit[frames[-1]])
         shares.append([share[frames[-1]] for share in system.shares(take.curves, speech.basis)])
     speaking = np.concatenate([deltas[chosen] for deltas, chosen in zip(spoken, frames, strict=True)])
     threshold, closed, bitten = np.concatenate(limits).T
     closed, bitten = closed > 0, bitten > 0
-    spoken_gap = lip_gaps(speaking, head)
+    spoken_gap = lip_gaps_of_pair(speaking, head)
     left = np.concatenate(shares, axis=1)
     kept: dict[str, dict[str, float]] = {"closures": {}, "bitten": {}, "teeth": {}}
     for emotion in library.names:
@@ -59,7 +59,7 @@ def contacts_kept(
             for number, (take, chosen) in enumerate(zip(takes, frames, strict=True))
         ]
         added = system.felt(np.concatenate(curves), library.basis, (left[0], left[1]), pair)
-        gap = lip_gaps(speaking + added, head)
+        gap = lip_gaps_of_pair(speaking + added, head)
         kept["closures"][emotion] = percent((gap < threshold)[closed])
         kept["bitten"][emotion] = percent((gap - spoken_gap <= CONTACT_TOLERANCE_MM)[bitten])
         kept["teeth"][emotion] = percent((off_the_teeth(added[:, 1]) <= CONTACT_TOLERANCE_MM)[bitten])
@@ -103,7 +103,7 @@ def jumps(
         shares = system.shares(take.curves, speech.basis)
         for name in library.names:
             curves = library.trajectory(name, np.arange(len(take.curves)) / FPS, seed=number)
-            gap = lip_gaps(spoken + system.felt(curves, library.basis, shares, pair), head)
+            gap = lip_gaps_of_pair(spoken + system.felt(curves, library.basis, shares, pair), head)
             result.setdefault(name, []).append(np.abs(np.diff(gap, 2)))
     sizes = {name: np.concatenate(parts) for name, parts in result.items()}
     mean, rare = ({name: measure(size) for name, size in sizes.items()} for measure in (np.mean, _rare))
@@ -116,12 +116,6 @@ def jumps(
 
 def _rare(sizes: np.ndarray) -> float:
     return float(np.percentile(sizes, 99.9))
-
-
-def lip_gaps(deltas: np.ndarray, head: Head) -> np.ndarray:
-    """(T,) mm from deltas (T, 2, 3) of the upper and lower inner-lip vertex: distance minus the neutral one."""
-    neutral = head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP]
-    return _MM * (np.linalg.norm(neutral + deltas[:, 0] - deltas[:, 1], axis=1) - np.linalg.norm(neutral))
 
 
 def off_the_teeth(moved: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None 
                 )
                 for entry in index
             ]  # fmt: skip
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise TalkerError(f"{folder}: not a whole speech corpus ({error}); make it with 'corpus speech'") from error
         return LinearCorpus(load_facs(folder / "facs.npz").deltas, sequences)
     takes = read_corpus(folder)

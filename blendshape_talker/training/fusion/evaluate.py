@@ -4,7 +4,6 @@ Speech comes from the test speakers of a speech corpus, expressions from the tes
 and, for lip closures, from the bundled library at intensity 1. All lengths in millimetres.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from ...expression.library import ExpressionLibrary
-from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
-from ...files import whole_file
+from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair, load_head
+from ...files import write_figures
 from ...fusion import Domain, FusionModel
 from ...speech.audio import load_recording
 from ..corpus.expression_corpus import FPS
-from .contacts import contacts_kept, jumps, lip_gaps, openings_kept, percent
+from .contacts import contacts_kept, jumps, openings_kept, percent
 from .data import LinearCorpus, LinearSequence, find_facs, load_expression_corpus, load_speech_corpus, thinned
 from .probes import told_by_probes
 from .settings import FusionTraining
@@ -84,7 +83,7 @@ def measure(
     error -= np.tensordot(frames, expression.basis[:, face], 1)
     columns["expression_error"] = _MM * float(np.linalg.norm(error, axis=-1).mean())
     pair = system.deform(frames, expression.basis, "expression", np.array([UPPER_LIP, LOWER_LIP]))
-    columns["expression_leak"] = float(np.abs(lip_gaps(pair, head)).mean())
+    columns["expression_leak"] = float(np.abs(lip_gaps_of_pair(pair, head)).mean())
 
     if isinstance(system, Fused):
         columns["roughness"] = roughness(system.model.blendshapes, faces)
@@ -250,7 +249,6 @@ def evaluate(
             name: {**result.columns, "closures": result.closures, "teeth": result.teeth, "opening": result.opening}
             for name, result in results.items()
         }
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(content, indent=1).encode())
+        write_figures(json_path, content)
     report(1.0, "measured")
     return format_table(results) + (f"\n\n{ablation_table(results)}" if with_ablations else "")

@@ -55,7 +55,7 @@ class FusionLoss:
         lips = domains["speech"].basis
         self._gap_direction = lips[:, UPPER_LIP] - lips[:, LOWER_LIP]
         gaps = (domains["speech"].frames @ self._gap_direction)[:, 1]
-        self._closed_below = max(lip_sync.CLOSED * float(np.percentile(gaps.numpy(), 95)), 1e-3)
+        self._closed_below = max(lip_sync.closed_below(gaps.numpy()), 1e-3)
 
     def terms(
         self,

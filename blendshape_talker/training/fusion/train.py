@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...face.flame import GeometryMap, Head, load_head
+from ...face.flame import GeometryMap, load_head
 from ...files import whole_file
 from ...fusion import FILE_NAME, Domain, FusionConfig, FusionModel, FusionNetwork
 from ..geometry.facs import Facs
@@ -96,11 +96,10 @@ def fit(
     facs: Facs,
     settings: FusionTraining,
     progress: ProgressCallback | None = None,
-    head: Head | None = None,
 ) -> tuple[FusionModel, dict[str, list[float]]]:
     """Initialise from sparse components, train jointly, scale to sliders and name. Returns (model, loss history)."""
     torch.manual_seed(settings.seed)
-    head = head if head is not None else load_head()
+    head = load_head()
     image_map: GeometryMap = head.geometry_map if settings.geometry_mapping else FileOrderMap()
     speech_frames, expression_frames = speech.frames("train"), expression.frames("train")
     modes = principal_components(speech_frames[0], speech.basis, settings.network.speech_count)

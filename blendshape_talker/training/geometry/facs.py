@@ -20,6 +20,7 @@ from ... import checkpoint
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT
 from ...face.meshes import similarity
+from ...npz import read_npz
 from .surface import (
     Surface,
     component_labels,
@@ -34,6 +35,10 @@ from .surface import (
 logger = logging.getLogger(__name__)
 Progress = Callable[[float, str], None]
 KIND = "FACS geometry"
+SOURCES = {  # file: arrays that are read of it
+    "ict_facekit.npz": "neutral quads landmarks_68 expression_names expression_deltas identity_deltas",
+    "flame_topology.npz": "template faces landmark51_face landmark51_bary",
+}
 
 # Parts of ICT-FaceKit's generic head, as ranges of its vertices.
 ICT_SKIN_END = 14062  # face, head, neck, mouth socket and eye sockets
@@ -238,12 +243,15 @@ def carry_over(ict: dict[str, np.ndarray], flame: dict[str, np.ndarray], progres
 def read_sources(data_dir: str | Path) -> list[dict[str, np.ndarray]]:
     """The arrays of ``ict_facekit.npz`` and ``flame_topology.npz`` in ``data_dir``."""
     arrays = []
-    for name in ("ict_facekit.npz", "flame_topology.npz"):
+    for name, needed in SOURCES.items():
         try:
-            with np.load(Path(data_dir) / name, allow_pickle=False) as archive:
-                arrays.append({key: archive[key] for key in archive.files})
+            found = read_npz(Path(data_dir) / name)
         except (OSError, ValueError) as error:
             raise TalkerError(f"{Path(data_dir) / name}: {error}; name the folder that holds it with --data") from None
+        lacking = [part for part in needed.split() if part not in found]
+        if lacking:
+            raise TalkerError(f"{Path(data_dir) / name}: holds no {lacking[0]}; name the right folder with --data")
+        arrays.append(found)
     return arrays
 
 

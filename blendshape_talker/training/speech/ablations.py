@@ -5,7 +5,6 @@ The rows named "noise" are held-out recordings under music and room noise 5 dB b
 that only work in a studio.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ import torch
 from ... import checkpoint
 from ...errors import TalkerError
 from ...face.flame import load_head
-from ...files import whole_file
+from ...files import write_figures
 from ...speech import network as speech
 from ...speech.audio import SAMPLE_RATE
 from ...speech.model import SpeechModel
@@ -163,8 +162,7 @@ def run(
         for row, values in rows.items():
             figures[f"{variant.name}: {row}"] = values | {"cost_ms": cost if row == "all" else None}
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     return evaluate_speech.table(figures, COLUMNS | {"cost_ms": "ms CPU/s"})
 
 

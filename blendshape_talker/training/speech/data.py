@@ -18,13 +18,14 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT, Head
+from ...files import whole_file
 from ...speech.model import features_of
 from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import VERSION, augment, coughs
 from ..corpus.singing import moving_songs
 from ..corpus.speech_layouts import read_corpus
-from ..corpus.speech_sequence import SpeechSequence
+from ..corpus.speech_sequence import SpeechSequence, load_json
 
 Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000
@@ -129,9 +130,11 @@ class FeatureCache:
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         record = self._folder / "cache.json"
-        if record.exists() and json.loads(record.read_text()) != settings:
+        if not record.exists():
+            with whole_file(record) as stream:
+                stream.write(json.dumps(settings).encode())
+        elif load_json(record) != settings:
             raise TalkerError(f"{folder}: holds features made with other settings; delete it or name another folder")
-        record.write_text(json.dumps(settings))
 
     def get(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         """Features (A,512) f16 of one copy."""
@@ -140,9 +143,8 @@ class FeatureCache:
             return np.load(path, allow_pickle=False)
         features = compute().astype(np.float16)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp.npy")
-        np.save(temporary, features)
-        os.replace(temporary, path)
+        with whole_file(path) as stream:
+            np.save(stream, features)
         return features
 
 

@@ -211,7 +211,8 @@ def known_windows(
     progress: Progress | None = None,
 ) -> Windows:
     """Windows of the actors and of the people who speak plainly, held-out ones included."""
+    actors, people = acted_voices(acted), plain_voices(plain)
     return together(
-        windows_of(acted_voices(acted), cache, settings.copies, settings.seed, True, progress),
-        windows_of(plain_voices(plain), cache, settings.copies, settings.seed, False, progress),
+        windows_of(actors, cache, settings.copies, settings.seed, True, progress),
+        windows_of(people, cache, settings.copies, settings.seed, False, progress),
     )

@@ -4,7 +4,6 @@ The recorded takes of the split follow each other as one recording, so that wind
 as in a long recording and in a stream; every take is then measured by itself.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +12,8 @@ import numpy as np
 
 from ...checkpoint import ASSETS
 from ...errors import TalkerError
-from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
-from ...files import whole_file
+from ...face.flame import lip_gap_per_weight, load_head
+from ...files import write_figures
 from ...speech.audio import SAMPLE_RATE, load_recording
 from ...speech.model import SpeechModel, level_of
 from ...speech.network import FPS
@@ -76,8 +75,7 @@ def run(
     windows = _window_figures(model, sequences, cuts, progress or (lambda fraction, message: None))
     levels = _level_figures(model, sequences)
     if json_path is not None:
-        with whole_file(json_path) as file:
-            file.write(json.dumps({"windows": windows, "levels": levels}, indent=1).encode())
+        write_figures(json_path, {"windows": windows, "levels": levels})
     return table(windows, _COLUMNS) + "\n\n" + table(levels, _LEVEL_COLUMNS)
 
 
@@ -158,7 +156,7 @@ def _joined(sequences: Sequence[SpeechSequence]) -> tuple[np.ndarray, list[int]]
 
 def _gap(model: SpeechModel, coefficients: np.ndarray) -> np.ndarray:
     """Vertical opening (T,) of the middle of the lips, mm."""
-    return coefficients @ (1000 * (model.basis[:, UPPER_LIP, 1] - model.basis[:, LOWER_LIP, 1]))
+    return coefficients @ (1000 * lip_gap_per_weight(model.basis))
 
 
 def _root_mean_square(values: np.ndarray) -> float:

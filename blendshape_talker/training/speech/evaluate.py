@@ -1,6 +1,5 @@
 """How well the lips follow speech that was never trained on: `evaluate speech` prints one table, a line per speaker."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import TalkerError
-from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
-from ...files import whole_file
+from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair, load_head
+from ...files import write_figures
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ..corpus.speech_layouts import read_corpus
@@ -105,7 +104,7 @@ def measure(tally: Tally, model: SpeechModel, sequence: SpeechSequence, coeffici
         [sequence.deltas(start, min(start + _BLOCK, frames))[:, chosen] for start in range(0, frames, _BLOCK)]
     )
     lve, lve_squared = lip_vertex_error(predicted[:, :-2], wanted[:, :-2])
-    gap, reference = (_gap(lips, head) for lips in (predicted, wanted))
+    gap, reference = (lip_gaps_of_pair(lips[:, -2:], head) for lips in (predicted, wanted))
     tally.seconds.append(frames / lip_sync.FPS)
     tally.lve.append(lve)
     tally.lve_squared.append(lve_squared)
@@ -116,13 +115,6 @@ def measure(tally: Tally, model: SpeechModel, sequence: SpeechSequence, coeffici
     if sequence.phones:
         tally.counts += count_phones(gap, sequence.phones)
         tally.pause_gaps.append(pause_gap(gap, sequence.phones))
-
-
-def _gap(lips: np.ndarray, head: Head) -> np.ndarray:
-    """Gap (T,) mm of displacements (T,L,3) m whose last two vertices are the middle of the upper and the lower lip."""
-    neutral = head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP]
-    apart = neutral + lips[:, -2] - lips[:, -1]
-    return 1000 * (np.linalg.norm(apart, axis=1) - np.linalg.norm(neutral))
 
 
 def table(figures: Mapping[str, Mapping[str, float | None]], columns: Mapping[str, str] = COLUMNS) -> str:
@@ -151,6 +143,5 @@ def run(
         raise TalkerError(f"{corpus}: no sequences in split {split!r}; choose train, val or test, or another corpus")
     figures = evaluate(SpeechModel.load(weights), sequences, load_head(), progress)
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     return table(figures)

@@ -4,7 +4,6 @@ Speech is judged by its phones and by the aperture that the coarticulation model
 speaks by how far and how often the mouth opens.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ...files import write_figures
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ..corpus import alignment, conditions, synthesis
@@ -205,5 +205,5 @@ def run(
     takes = [*speech_takes(clips, others), *language_takes(), *quiet_takes()]
     figures = measure(model, takes, head, progress)
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(figures, indent=1))
+        write_figures(json_path, figures)
     return table(figures)

@@ -4,15 +4,16 @@ Recall is unweighted: the mean over the seven classes, so that none counts more 
 voices without emotion is told as windows that are taken for neutral, and as the share of their time that gets a cue.
 """
 
-import json
 import os
 from collections.abc import Callable
 
 import numpy as np
 
+from ...errors import TalkerError
 from ...expression.heard import SURE, heard_cues
-from ...files import whole_file
+from ...files import write_figures
 from ...speech.emotion import HOP_SECONDS, WINDOW_SECONDS, VoiceEmotion, softmax
+from ..corpus.people import HELD_OUT
 from ..corpus.voices import plain_voices, read_voices
 from .emotion import CLASSES, EmotionTraining, Windows, known_windows, leaving_one_out, temperature, windows_of
 from .evaluate import table
@@ -38,7 +39,9 @@ def run(
     ``acted``: Emo-DB; ``plain``: people, of whom those held out are measured; ``reader``: clips of one more voice;
     ``weights``: another file than the bundled one.
     """
-    settings = EmotionTraining()
+    settings, model, people = EmotionTraining(), VoiceEmotion.load(weights), plain_voices(plain)
+    if not any(voice.held_out for voice in people):
+        raise TalkerError(f"{plain}: nobody in it is held out; {', '.join(HELD_OUT)} and the folder others are")
     windows = known_windows(acted, plain, cache, settings, progress)
     logits = leaving_one_out(windows, settings, progress)
     told = windows.acted
@@ -49,10 +52,9 @@ def run(
     }
     for actor in np.unique(windows.speakers[told]):
         figures[f"actor {actor}"] = recalls(windows, probabilities, (windows.speakers == actor) & (windows.copies == 0))
-    parts = {"people held out": windows_of(plain_voices(plain), cache, settings.copies, settings.seed, False, progress)}
+    parts = {"people held out": windows_of(people, cache, settings.copies, settings.seed, False, progress)}
     if reader is not None:
         parts["reader"] = windows_of(read_voices(reader), cache, 0, settings.seed, False, progress)
-    model = VoiceEmotion.load(weights)
     heard = {}
     for name, part in parts.items():
         for copies in sorted(set(part.copies.tolist())):
@@ -60,8 +62,7 @@ def run(
             row = name + (", other rooms" if copies else "")
             heard[row] = plain_figures(own, softmax(own.x @ model.weight + model.bias))
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps({"acted": figures, "plain": heard}, indent=1).encode())
+        write_figures(json_path, {"acted": figures, "plain": heard})
     return f"{table(figures, COLUMNS)}\n\n{table(heard, PLAIN_COLUMNS)}"
 
 

@@ -6,7 +6,6 @@ the mean over their sentences, at zero lag. People breathe in before they speak,
 hardly anything in the sound foretells: the gap's correlation is also given from the first word on.
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
-from ...files import whole_file
+from ...files import write_figures
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ...speech.network import FPS
@@ -147,6 +146,5 @@ def run(
 
     figures = evaluate(predict, corpus, sequences, progress)
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     return table(figures, COLUMNS)

@@ -5,14 +5,13 @@ the mouth's width, and applied to other sentences of everybody; so is the one th
 those sentences. Figures are means over a person's sentences, at lag 0.
 """
 
-import json
 import os
 from collections.abc import Callable
 
 import numpy as np
 
 from ...errors import TalkerError
-from ...files import whole_file
+from ...files import write_figures
 from ...speech.lip_sync import CLOSED, correlation, relative
 from ...speech.model import SpeechModel
 from ...speech.style import Style, fit, heard, mouth_measures
@@ -74,8 +73,7 @@ def run(
         mean = {key: _mean([row[key] for row in rows.values()]) for key in COLUMNS}
         figures[given] = {"mean": {**mean, "takes": sum(row["takes"] or 0 for row in rows.values())}, **rows}
     if json_path is not None:
-        with whole_file(json_path) as stream:
-            stream.write(json.dumps(figures, indent=1).encode())
+        write_figures(json_path, figures)
     return "\n\n".join(f"{given}\n{table(rows, COLUMNS)}" for given, rows in figures.items())
 
 

@@ -117,6 +117,18 @@ def test_a_stopped_run_goes_on_where_it_was(small, monkeypatch):
     assert (out / "sequences.json").read_bytes() == (make(small, "fresh") / "sequences.json").read_bytes()
 
 
+def test_what_another_stopped_run_wrote_over_is_made_again(small):
+    def stop(fraction: float, message: str) -> None:
+        raise KeyboardInterrupt
+
+    for seed in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            make(small, "stopped", seed=seed, processes=1, progress=stop)
+    again, fresh = make(small, "stopped"), make(small, "fresh")
+    for path in (fresh / "curves").iterdir():
+        assert path.read_bytes() == (again / "curves" / path.name).read_bytes()
+
+
 @pytest.mark.parametrize("layout", ["vocaset", "faceformer"])
 def test_vertex_layouts_hold_the_same_takes(small, layout):
     compact = {s.name: s for s in read_corpus(make(small, "compact"))}
@@ -156,6 +168,43 @@ def test_what_is_missing_is_said(small):
     (small / "clips" / "transcripts.tsv").write_text("LJ001-0001\tone\n")
     with pytest.raises(TalkerError, match="held out"):
         make(small, "out", ljspeech=small / "clips")
+
+
+def test_a_corpus_made_again_from_its_own_geometry_is_the_same(small):
+    folder = make(small, "one", ljspeech=small / "clips")
+    before = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    speech_corpus.make_speech_corpus(folder / "facs.npz", folder, small / "clips", 0.01)
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_stop_while_another_corpus_takes_its_place_leaves_none(small, monkeypatch):
+    folder = make(small, "one")
+
+    def stopped(setting, batch):
+        raise TalkerError("stopped")
+
+    monkeypatch.setattr(speech_corpus._Setting, "part", stopped)
+    with pytest.raises(TalkerError, match="stopped"):
+        make(small, "one", seed=1)
+    with pytest.raises(TalkerError, match="no speech corpus"):
+        read_corpus(folder)
+
+
+def test_a_corpus_that_lacks_a_part_is_said_in_one_line(small):
+    folder = make(small, "one", ljspeech=small / "clips")
+    sequence = read_corpus(folder)[0]
+    (folder / "curves" / f"{sequence.name}.npy").unlink()
+    with pytest.raises(TalkerError, match="not readable"):
+        sequence.deltas(0, 1)
+    (folder / "subjects.npz").unlink()
+    with pytest.raises(TalkerError, match="not a whole speech corpus"):
+        read_corpus(folder)
+
+
+def test_what_cannot_be_made_makes_no_folder(small):
+    with pytest.raises(TalkerError, match="transcripts"):
+        make(small, "one", ljspeech=small)
+    assert not (small / "one").exists()
 
 
 def test_the_demo_recording_is_written_whole(tmp_path, monkeypatch):

@@ -210,10 +210,10 @@ class FliteStandIn:
 def test_flite_segments_and_samples_arrive(monkeypatch):
     library = FliteStandIn()
     monkeypatch.setattr(synthesis, "_library", lambda name, package: library)
-    speech = synthesis.Flite().say("ma", "slt", stretch=1.2, pitch_hz=180.0)
+    speech = synthesis.Flite().say("ma", "slt", stretch=1.2)
     assert speech.phones == [Phone(0.0, 0.1, SILENCE), Phone(0.1, 0.2, "M"), Phone(0.2, 0.3, "AA")]
     assert speech.seconds == pytest.approx(0.3) and library.deleted == 1
-    assert library.settings == [(b"duration_stretch", 1.2), (b"int_f0_target_mean", 180.0)]
+    assert library.settings == [(b"duration_stretch", 1.2)]
 
 
 _FESTIVAL = """#!{python}

@@ -11,13 +11,13 @@ from blendshape_talker import checkpoint
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.aperture import opening_shapes
 from blendshape_talker.expression.library import ExpressionLibrary
-from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
+from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, lip_gaps_of_pair, load_head
 from blendshape_talker.fusion import FusionConfig, FusionModel
 from blendshape_talker.training.corpus.expression_corpus import ExpressionTake, write_curves, write_florence4d
 from blendshape_talker.training.corpus.faceformer import write_faceformer
 from blendshape_talker.training.corpus.speech_sequence import SpeechSequence
 from blendshape_talker.training.fusion import evaluate as evaluate_fusion
-from blendshape_talker.training.fusion.contacts import contacts_kept, lip_gaps, off_the_teeth
+from blendshape_talker.training.fusion.contacts import contacts_kept, off_the_teeth
 from blendshape_talker.training.fusion.data import load_expression_corpus, load_speech_corpus
 from blendshape_talker.training.fusion.evaluate import measure
 from blendshape_talker.training.fusion.lip_shapes import OPENING, TOGETHER, without_lip_shapes
@@ -266,7 +266,7 @@ def test_gap_and_contact_follow_their_definitions():
     opening = np.zeros((4, 2, 3))
     direction = head.vertices[3546] - head.vertices[3504]
     opening[:, 0] = np.outer([0, 1, 2, 3], direction / np.linalg.norm(direction)) * 1e-3
-    np.testing.assert_allclose(lip_gaps(opening, head), [0, 1, 2, 3], atol=1e-6)
+    np.testing.assert_allclose(lip_gaps_of_pair(opening, head), [0, 1, 2, 3], atol=1e-6)
     moved = 1e-3 * np.array([[0, 2, -3], [0, -2, -3], [5, 1, 0.5], [0, 0, 0]])
     np.testing.assert_allclose(off_the_teeth(moved), [-2, 2, 0.5, 0], atol=1e-9)
 
@@ -286,9 +286,9 @@ def test_contacts_are_counted_against_the_neutral_take(corpora):
     speech, library, head = load_speech_corpus(corpora[0]), ExpressionLibrary.load(), load_head()
     takes = speech.of_split("test")
     kept = contacts_kept(_EmotionOpensTheMouth(), speech, takes, library, head)
-    gap = lip_gaps(np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1), head)
+    gap = lip_gaps_of_pair(np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1), head)
     threshold = 0.15 * np.percentile(gap, 95)
-    opened = lip_gaps(
+    opened = lip_gaps_of_pair(
         np.tensordot(takes[0].curves, speech.basis[:, [3546, 3504]], 1) + np.array([[0, 0, 0], [0, -1.5e-3, 0]]), head
     )
     expected = 100 * (opened[gap < threshold] < threshold).mean()
