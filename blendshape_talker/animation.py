@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from .expression.cues import Cue, CueTake
-from .face.flame import lip_gap_per_weight as lip_gap_per_weight  # where others look for it
 from .files import whole_file
 
 

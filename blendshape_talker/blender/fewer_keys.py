@@ -7,10 +7,10 @@ from math import ceil, floor
 import bpy
 import numpy as np
 
-from ..animation import lip_gap_per_weight
 from ..curves.bezier import BezierKeys
 from ..curves.reduce import Curves, closed_rows, reduce, worst_errors
 from ..errors import TalkerError
+from ..face.flame import lip_gap_per_weight
 from .languages.translations import translated
 from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head

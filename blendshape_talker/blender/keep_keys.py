@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..animation import lip_gap_per_weight
 from ..curves.keep import offsets
 from ..errors import TalkerError
+from ..face.flame import lip_gap_per_weight
 from .languages.translations import translated
 from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
