@@ -82,13 +82,6 @@ def liveliness(predicted: "torch.Tensor", target: "torch.Tensor", window: int = 
     return total
 
 
-def disagreement(predicted: "torch.Tensor", target: "torch.Tensor") -> "torch.Tensor":
-    """1 - correlation over time of two curves each (B,T) in mm: (B,); 1 where the target stands still."""
-    predicted, target = (curve - curve.mean(dim=1, keepdim=True) for curve in (predicted, target))
-    size = (predicted.square().mean(dim=1) * target.square().mean(dim=1) + 1e-3).sqrt()
-    return 1 - (predicted * target).mean(dim=1) / size
-
-
 def lip_vertex_error(predicted: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """LVE of (T,L,3) lip vertices in metres: (mm, 1e-5 m²).
 

@@ -38,8 +38,7 @@ class TrainingSettings:
 
     With people seen by a camera beside the corpus: ``people_share`` of each batch is theirs; the average style is
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
-    of the way that the rules have between them. ``agreement`` weighs 1 - correlation of a person's lip gap over a
-    stretch, whatever its size: mouths open differently far. ``people_copies``: augmented copies of each of their takes;
+    of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes;
     ``sung_seconds``: song beside them. ``kept``: share of the weights that a run began with in those that it writes.
     """
 
@@ -66,7 +65,6 @@ class TrainingSettings:
     people_share: float = 0.5
     people_copies: int = 1
     ruled: float = 0.1
-    agreement: float = 0.0
     sung_seconds: float = 480.0
     kept: float = 0.0
 
@@ -117,13 +115,11 @@ class MouthLoss:
         target: "torch.Tensor",
         followed: "torch.Tensor | None" = None,
         breath: "torch.Tensor | None" = None,
-        seen: "torch.Tensor | None" = None,
     ) -> dict[str, "torch.Tensor"]:
         """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers.
 
         ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None. ``breath``
-        (B,T): true where shut lips are no contact, but rest before a breath. ``seen`` (B,): 1 where the take is of a
-        person whom a camera saw, else 0.
+        (B,T): true where shut lips are no contact, but rest before a breath.
         """
         import torch
 
@@ -140,17 +136,13 @@ class MouthLoss:
         weight = weight * (way + (1 - way) * touching)
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
-        terms = {
+        return {
             "position": settings.position * (weight * distance).mean(),
             "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
             "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
             "liveliness": settings.liveliness * losses.liveliness(gap * way[..., None], wanted * way[..., None]),
             "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
         }
-        if settings.agreement and seen is not None:
-            apart = losses.disagreement(gap[..., self._middle], middle) * seen
-            terms["agreement"] = settings.agreement * apart.sum() / seen.sum().clamp(min=1)
-        return terms
 
 
 def train(
@@ -226,17 +218,16 @@ def train(
             group["lr"] = settings.rate * _schedule(step, settings.steps)
         features, target, style, before = map(torch.from_numpy, batches.batch(step, settings.batch))
         hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
-        followed = breath = of_people = None
+        followed = breath = None
         if seen:
             # Before their first word people breathe in, some with lips apart: to weigh shut ones more would shut all.
-            of_people = theirs[style].float()
             breath = before & theirs[style][:, None]
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
             ruled = (hidden < settings.average_style) & ~theirs[style] & (style > 0)  # 0: song, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])
-        terms = loss_of(predicted, target, followed, breath, of_people)
+        terms = loss_of(predicted, target, followed, breath)
         total = torch.stack(list(terms.values())).sum()
         optimiser.zero_grad()
         total.backward()

@@ -234,19 +234,6 @@ def test_shut_lips_before_a_breath_weigh_no_more_than_parted_ones():
     assert total(breath) < 0.7 * total()
 
 
-def test_people_s_agreement_counts_and_no_other_s():
-    torch = pytest.importorskip("torch")
-    shapes = np.zeros((1, 5023, 3), np.float32)
-    shapes[0, LOWER_LIP, 1] = -0.001
-    settings = TrainingSettings(agreement=2.0)
-    loss = MouthLoss(speech_data.Basis(shapes, speech_data.vertex_weights(load_head())), settings)
-    target = (4 + 3 * torch.sin(torch.arange(120) / 10))[None, :, None].repeat(2, 1, 1)
-    predicted = torch.stack([target[0].flip(0), target[1]])
-    assert "agreement" not in loss(predicted, target)
-    for seen, least, most in (([1.0, 0.0], 1.0, 4.0), ([0.0, 1.0], 0.0, 0.01), ([0.0, 0.0], 0.0, 0.0)):
-        assert least <= float(loss(predicted, target, seen=torch.tensor(seen))["agreement"]) <= most
-
-
 def test_a_talkative_man_is_not_all_of_the_people():
     def example(subject: str) -> speech_data.Example:
         features, coefficients = np.zeros((50, 512), np.float16), np.zeros((60, 1), np.float32)
