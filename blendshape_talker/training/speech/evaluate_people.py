@@ -3,7 +3,8 @@
 The reference is what was measured, before anything was fitted or restored: the gap between the lips, the width of the
 mouth and how far the lips come forwards (of which one camera in front of a face sees little). A figure of a person is
 the mean over their sentences, at zero lag. People breathe in before they speak, some with the mouth wide open, which
-hardly anything in the sound foretells: the gap's correlation is also given from the first word on.
+hardly anything in the sound foretells: the gap's correlation is also given from the first word on, and how far the lips
+stand apart then, as a share of the take's 95th percentile.
 """
 
 import os
@@ -35,8 +36,11 @@ COLUMNS = {
     "liveliness": "liveliness",
     "closure_f1": "closure F1",
     "lag_ms": "lag ms",
+    "breath_seen": "breath seen",
+    "breath": "breath",
 }
 POOLED = "one take each"
+_BREATH = (18, 6)  # frames before the first word: 0.3 to 0.1 s
 
 
 @dataclass
@@ -47,6 +51,7 @@ class _Takes:
     protrusion: list[float] = field(default_factory=list)
     lively: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
+    breaths: list[tuple[float, float]] = field(default_factory=list)
     matches: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     def figures(self) -> dict[str, float | None]:
@@ -61,6 +66,8 @@ class _Takes:
             "liveliness": float(np.mean(self.lively)),
             "closure_f1": float(2 * matched / (wanted + found)) if wanted + found else None,
             "lag_ms": float(np.median(self.lags)),
+            "breath_seen": float(np.mean([seen for seen, _ in self.breaths])) if self.breaths else None,
+            "breath": float(np.mean([found for _, found in self.breaths])) if self.breaths else None,
         }
 
 
@@ -76,6 +83,12 @@ def mouth_measures(displacements: Callable[[np.ndarray], np.ndarray], head: Head
         return distance - np.linalg.norm(neutral[a] - neutral[b])
 
     return 1000 * np.stack([apart(0, 1), apart(2, 3), moved[:, :2, 2].mean(axis=1)], axis=1)
+
+
+def _breath(gap: np.ndarray, first_word: int) -> float:
+    """Mean gap shortly before the frame of the first word, as a share of the 95th percentile of the take (T,)."""
+    around = np.maximum(gap[max(0, first_word - _BREATH[0]) : first_word - _BREATH[1]], 0)
+    return float(around.mean() / max(float(np.percentile(gap, 95)), 1e-6))
 
 
 def evaluate(
@@ -107,6 +120,8 @@ def evaluate(
         person.protrusion.append(lip_sync.correlation(seen[:, 2], found[:, 2]))
         person.lively.append(lip_sync.jitter(seen[:, 0], found[:, 0]))
         person.lags.append(lip_sync.lag_milliseconds(seen[:, 0], found[:, 0]))
+        if begun > _BREATH[1]:
+            person.breaths.append((_breath(seen[:, 0], begun), _breath(found[:, 0], begun)))
         person.matches += lip_sync.matched_closures(seen[:, 0], found[:, 0])
     figures = {name: person.figures() for name, person in takes.items()}
     return {"mean": _over(figures, np.mean), "worst person": _over(figures, np.min), **figures}
@@ -115,13 +130,13 @@ def evaluate(
 def _over(
     figures: Mapping[str, Mapping[str, float | None]], reduce: Callable[[list[float]], np.floating]
 ) -> dict[str, float | None]:
-    """One row of all people: mean or least of each column; takes are summed, and no lag or liveliness is the least."""
+    """One row of all: mean or least of each column; takes are summed, lag, liveliness and breath have no least."""
     row: dict[str, float | None] = {}
     for name in COLUMNS:
         values = [value for person in figures.values() if (value := person[name]) is not None]
         if name == "takes":
             row[name] = int(sum(values))
-        elif reduce is np.min and name in ("liveliness", "lag_ms"):
+        elif reduce is np.min and name in ("liveliness", "lag_ms", "breath_seen", "breath"):
             row[name] = None
         else:
             row[name] = float(reduce(values)) if values else None

@@ -56,6 +56,7 @@ def test_what_moves_before_the_first_word_is_told_apart(seen):
     takes = [replace(take, phones=phones) for take in takes]
     row = evaluate_people.evaluate(shut_until_then, folder, takes)["mean"]
     assert row["speech_correlation"] == pytest.approx(1) and row["gap_correlation"] < 0.95
+    assert row["breath"] == 0 and row["breath_seen"] > 0.05
 
 
 def test_the_bundled_model_is_measured_and_missing_parts_are_named(seen, corpus, tmp_path):
