@@ -47,14 +47,14 @@ def _found(look_up: Callable[..., str], message: str) -> str:
 def words() -> dict[tuple[str, str], str]:
     """German by context and English, as Blender wants it."""
     # a docstring of two lines is also asked for without the indentation, which Python 3.13 takes away
-    spelt = {spelling: german for english, german in GERMAN.items() for spelling in (english, cleandoc(english))}
-    spelt |= GERMAN  # cleandoc strips the spaces around what is put together
+    spelt = GERMAN | {cleandoc(english): german for english, german in GERMAN.items() if "\n" in english}
     return {(context, english): german for english, german in spelt.items() for context in _CONTEXTS}
 
 
 def register() -> None:
     """Let Blender know the words."""
-    bpy.app.translations.register(_OWNER, {"de_DE": words(), "de": words()})
+    german = words()
+    bpy.app.translations.register(_OWNER, {"de_DE": german, "de": german})
 
 
 def unregister() -> None:
