@@ -320,9 +320,15 @@ class Talker:
             ),
         )
 
-    def _sound_of(self, features: np.ndarray, prosody: Prosody) -> Heard:
+    def _sound_of(
+        self,
+        features: np.ndarray,
+        prosody: Prosody,
+        progress: ProgressCallback | None = None,
+        cancelled: CancelCallback | None = None,
+    ) -> Heard:
         self._voice_emotion = self._voice_emotion or VoiceEmotion.load()
-        return self._voice_emotion.hear(features, prosody)
+        return self._voice_emotion.hear(features, prosody, progress, cancelled)
 
     def _cues_of(self, voice: Heard, prosody: Prosody, recording: Recording) -> list[Cue]:
         pauses = list(zip(prosody.phrases[:-1, 1], prosody.phrases[1:, 0], strict=True))
@@ -358,10 +364,15 @@ class Talker:
         """
         import torch
 
+        from .speech.model import HEARD, JUDGED
+
         basis = self.speech_model.basis
 
+        def judging(fraction: float, message: str) -> None:
+            listening(HEARD + (JUDGED - HEARD) * fraction, message)
+
         def voice(features: "torch.Tensor") -> None:
-            self._voices.recall(samples, lambda: self._sound_of(features.cpu().numpy(), prosody))
+            self._voices.recall(samples, lambda: self._sound_of(features.cpu().numpy(), prosody, judging, cancelled))
 
         with torch.inference_mode():
             listening = stage(0.01, 0.92, "listening")

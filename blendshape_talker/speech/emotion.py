@@ -5,12 +5,13 @@ spread, movement). The features are those that the speech network hears, so list
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import checkpoint
-from ..errors import TalkerError
+from ..errors import Cancelled, TalkerError
 from ..files import whole_file
 from .prosody import Prosody
 from .whisper import FEATURE_RATE
@@ -27,6 +28,9 @@ _SPEAKING_DB = 30.0  # below the loudest
 _FEWEST_ROWS = 20  # that speak in a window, below which it says nothing
 _LARGEST_GLIDE = 3.0  # semitones from one row to the next; more is an error of the pitch
 MANNERS = 9
+
+Progress = Callable[[float, str], None]
+CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,18 @@ class VoiceEmotion:
         arrays = {"weight": self.weight.astype(np.float32), "bias": self.bias.astype(np.float32)}
         checkpoint.save(path, KIND, {"classes": list(self.classes)}, arrays)
 
-    def hear(self, features: np.ndarray, prosody: Prosody) -> Heard:
-        """What is heard in a recording of encoder features (A, 512) and ``prosody``."""
-        times, found = statistics(features, prosody)
+    def hear(
+        self,
+        features: np.ndarray,
+        prosody: Prosody,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
+    ) -> Heard:
+        """What is heard in a recording of encoder features (A, 512) and ``prosody``; an hour takes seconds.
+
+        :class:`Cancelled` when ``cancelled()`` says so.
+        """
+        times, found = statistics(features, prosody, progress, cancelled)
         return Heard(self.classes, times, softmax(found @ self.weight + self.bias))
 
 
@@ -97,7 +110,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def statistics(features: np.ndarray, prosody: Prosody) -> tuple[np.ndarray, np.ndarray]:
+def statistics(
+    features: np.ndarray,
+    prosody: Prosody,
+    progress: Progress | None = None,
+    cancelled: CancelTest | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """(times (W,), statistics (W, D)) of the windows in which somebody speaks; D = 3 x 512 + 9.
 
     A recording shorter than a window is one window. Nothing depends on the recording's level or the voice's own pitch.
@@ -111,6 +129,10 @@ def statistics(features: np.ndarray, prosody: Prosody) -> tuple[np.ndarray, np.n
     window, hop = round(WINDOW_SECONDS * FEATURE_RATE), round(HOP_SECONDS * FEATURE_RATE)
     times, found = [], []
     for start in range(0, max(rows - window, 0) + 1, hop):
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        if progress is not None:
+            progress(start / rows, "Listening")
         part = slice(start, min(start + window, rows))
         if spoken[part].sum() < _FEWEST_ROWS:
             continue

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK_SECONDS = 5
+# Shares of a model's work: when its encoder has heard all, and when whoever looks at that (``heard``) has done so.
+HEARD, JUDGED = 0.76, 0.8
 
 Progress = Callable[[float, str], None]
 CancelTest = Callable[[], bool]
@@ -173,7 +175,7 @@ class SpeechModel:
 
         def listening(fraction: float, message: str) -> None:
             if progress is not None:
-                progress(0.8 * fraction, message)
+                progress(HEARD * fraction, message)
 
         with torch.inference_mode(), full_precision(self.device):
             features = features_heard(self._encoder, samples, listening, cancelled, cut=cut, level=level)
@@ -231,7 +233,7 @@ class SpeechModel:
             for output, (start, stop, first, _) in zip(moved, batch, strict=True):
                 result[start:stop] = output[start - first : stop - first]
             if progress is not None:
-                progress(0.8 + 0.2 * batch[-1][1] / frames, "Moving the lips")
+                progress(JUDGED + (1 - JUDGED) * batch[-1][1] / frames, "Moving the lips")
         return result
 
     def stream(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker.checkpoint import ASSETS
-from blendshape_talker.errors import TalkerError
+from blendshape_talker.errors import Cancelled, TalkerError
 from blendshape_talker.speech.audio import load_recording
 from blendshape_talker.speech.emotion import CIRCUMPLEX, MANNERS, Heard, VoiceEmotion, softmax, statistics
 from blendshape_talker.speech.model import features_of
@@ -66,3 +66,13 @@ def test_weights_and_tables_are_written_and_read(tmp_path):
     with pytest.raises(TalkerError, match="do not fit"):
         VoiceEmotion(("neutral", "glum"), np.ones((5, 2)), np.zeros(2)).save(tmp_path / "w.npz")
         VoiceEmotion.load(tmp_path / "w.npz")
+
+
+def test_a_long_recording_tells_how_far_it_is_and_can_be_stopped():
+    model, features = VoiceEmotion.load(), np.zeros((3000, 512), np.float16)
+    prosody = read_prosody(np.resize(SAMPLES, 60 * 16000))
+    shares = []
+    model.hear(features, prosody, lambda fraction, message: shares.append(fraction))
+    assert len(shares) > 100 and shares == sorted(shares) and 0.9 < shares[-1] <= 1.0
+    with pytest.raises(Cancelled):
+        model.hear(features, prosody, cancelled=lambda: True)
