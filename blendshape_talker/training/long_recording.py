@@ -14,8 +14,8 @@ import resource, sys, time
 import numpy
 def figure(name, value):
     print("FIGURE", name, value)
-def peak():
-    figure("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1000))
+def peak(name="peak_mb"):
+    figure(name, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1000))
 """
 _ANIMATE = (
     _COMMON
@@ -69,11 +69,12 @@ figure("writing_longest_standstill_cpu_s", max(waits))
 figure("writing_last_step_cpu_s", waits[-1])
 figure("cpu_s", time.process_time() - start[0])
 figure("s", time.perf_counter() - start[1])
+peak()
 for name in ("expression", "speech"):
     begin = time.process_time()
     getattr(animation, f"set_{name}_strength")(settings.target, 0.5)
     figure(f"{name}_slider_cpu_s", time.process_time() - begin)
-peak()
+peak("sliders_peak_mb")
 job = Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 time.sleep(min(5.0, 0.01 * took))
 begin = time.perf_counter()
