@@ -218,7 +218,7 @@ def _only(
     """Only ``target``, active, and its ``joints``, all visible, and what is ``attached`` selected inside; selection,
     active object and frame as before afterwards."""
     scene, layer = context.scene, context.view_layer
-    if target.name not in scene.objects or scene.objects[target.name] != target:
+    if not checks.is_in(scene, target):
         raise TalkerError(translated("{} is not in this scene; switch to its scene").format(target.name))
     if target.mode != "OBJECT":
         raise TalkerError(checks.mode_problem(target))

@@ -23,14 +23,10 @@ class Memory(Generic[Heard]):
         self.recalled = False
         self._heard: OrderedDict[bytes, Heard] = OrderedDict()
 
-    def recall(self, samples: np.ndarray, hear: Callable[[], Heard], style: str | None = None) -> Heard:
-        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives, array or tensor; a copy to write into.
-
-        style: whatever else than the samples decides what is heard.
-        """
-        digest = hashlib.blake2b(repr(style).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(samples).data)  # as it lies there: an hour's copies are half a GB
-        key = digest.digest()
+    def recall(self, samples: np.ndarray, hear: Callable[[], Heard]) -> Heard:
+        """(T, K) for ``samples`` (N,): remembered, else what ``hear()`` gives, array or tensor; a copy to use."""
+        # as they lie there: an hour's copies are half a GB
+        key = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16).digest()
         self.recalled = key in self._heard
         if not self.recalled:
             self._heard[key] = hear()
