@@ -13,7 +13,7 @@ from typing import TextIO
 from . import files
 
 STOP_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
-STOPPED = "blendshape_talker: stopped; nothing was written"
+STOPPED = "blendshape_talker: stopped; nothing unfinished is left"
 _PATIENCE_SECONDS = 1.0  # for an exception to unwind; a network notices between two blocks
 _at_once = threading.Event()
 

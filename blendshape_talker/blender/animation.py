@@ -10,7 +10,7 @@ import bpy
 
 from . import mouth
 from .lines import checks, cues, derived, find, legacy, marks, shapes, strength, write
-from .lines.actions import PROPERTY_CALLBACKS, curves_of, read_curves
+from .lines.actions import curves_of, read_curves
 from .lines.drafts import Drafts
 from .lines.marks import MARK, Line
 from .lines.strength import MAXIMUM_STRENGTH
@@ -18,7 +18,7 @@ from .lines.take import Take
 from .lines.write import Written
 
 __all__ = [
-    "MARK", "MAXIMUM_STRENGTH", "PROPERTY_CALLBACKS", "Drafts", "Line", "Take", "Written", "curves_of",
+    "MARK", "MAXIMUM_STRENGTH", "Drafts", "Line", "Take", "Written", "curves_of",
     "expression_strength", "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "line_at", "lines",
     "plan", "read_curves", "refresh", "rest_vertices", "set_expression_strength", "set_speech_strength",
     "shape_key_names", "speech_strength", "target_problem", "unseen", "write_take",

@@ -10,6 +10,7 @@ import bpy
 
 from . import animation
 from .lines import controls
+from .lines.versions import PROPERTY_CALLBACKS
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ def _changed(group: "TalkerControls", context: bpy.types.Context) -> None:
     animation.refresh(group.id_data)
 
 
-_CALLBACK = {"update": _changed} if animation.PROPERTY_CALLBACKS else {}
+_CALLBACK = {"update": _changed} if PROPERTY_CALLBACKS else {}
 
 
 class TalkerControls(bpy.types.PropertyGroup):

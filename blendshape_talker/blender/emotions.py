@@ -12,6 +12,7 @@ from ..settings import AUTO
 from .languages.translations import translated
 from .lines.cues import baked_cue, cue_strips
 from .lines.marks import Line
+from .lines.versions import stored_properties
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +109,5 @@ def read_old_numbers() -> None:
 
 
 def _stored(settings: bpy.types.PropertyGroup) -> int | None:
-    # 5.0 and later keep what a property holds apart from custom properties
-    holder = settings.bl_system_properties_get() if hasattr(settings, "bl_system_properties_get") else settings
+    holder = stored_properties(settings)
     return holder.get("emotion") if holder is not None else None

@@ -4,6 +4,7 @@ import bpy
 
 from . import animation, motion
 from .animation import Line
+from .lines.versions import PROPERTY_CALLBACKS
 
 
 def shown(scene: bpy.types.Scene) -> tuple[bpy.types.Object | None, Line | None]:
@@ -29,7 +30,7 @@ def _set(layer: str):
 
 
 def _strength(layer: str, name: str, description: str):
-    callbacks = {"get": _get(layer), "set": _set(layer)} if animation.PROPERTY_CALLBACKS else {}
+    callbacks = {"get": _get(layer), "set": _set(layer)} if PROPERTY_CALLBACKS else {}
     return bpy.props.FloatProperty(
         name=name, description=description, min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
         **callbacks,

@@ -15,6 +15,7 @@ from . import appearance
 from .joints import joints_of
 from .lines import sound
 from .lines.marks import own_strips
+from .lines.versions import denoise_fast, write_video
 from .motion import TURNS, resting_matrix
 from .mouth import mouths_of
 from .outputs import whole_outputs
@@ -101,10 +102,7 @@ def render_preview(
 
 
 def _as_video(scene: bpy.types.Scene) -> None:
-    settings = scene.render.image_settings
-    if hasattr(settings, "media_type"):  # 5.0: the kind of file comes first
-        settings.media_type = "VIDEO"
-    settings.file_format = "FFMPEG"
+    write_video(scene.render.image_settings)
     video = scene.render.ffmpeg
     video.format, video.codec = "MPEG4", "H264"
     video.constant_rate_factor, video.ffmpeg_preset = "HIGH", "GOOD"
@@ -235,8 +233,7 @@ def _cycles(scene: bpy.types.Scene, resolution: int, samples: int) -> None:
     cycles.use_denoising = True
     # guides without a pass of their own: a third of the time, no difference to see on a face
     cycles.denoising_prefilter = "NONE"
-    if hasattr(cycles, "denoising_quality"):
-        cycles.denoising_quality = "FAST"
+    denoise_fast(cycles)
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
 

@@ -8,6 +8,7 @@ from .. import devices, own_torch
 from ..expression.cues import INTENSITY_RANGE
 from . import animation, emotions
 from .languages.translations import CONTEXT, translated
+from .lines.versions import PROPERTY_CALLBACKS
 
 ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
 STRIP_SECONDS = (0.1, 600.0)
@@ -51,7 +52,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
 
     target: bpy.props.PointerProperty(
         name="Head", description="The FLAME head to animate", type=bpy.types.Object,
-        **({"poll": lambda settings, item: item.type == "MESH"} if animation.PROPERTY_CALLBACKS else {}),
+        **({"poll": lambda settings, item: item.type == "MESH"} if PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
     audio: bpy.props.StringProperty(
         name="Recording", description="Path of the speech to animate: WAV, FLAC, OGG or MP3"
@@ -120,13 +121,13 @@ class TalkerSettings(bpy.types.PropertyGroup):
         description="How strong the expression plays in the line at the playhead: 1 as baked, 0 speech and blinks. "
         "Fade it over time with the influence of its strip in the NLA editor",
         min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
-        **({"get": _expression, "set": _set_expression} if animation.PROPERTY_CALLBACKS else {}),
+        **({"get": _expression, "set": _set_expression} if PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
     speech_strength: bpy.props.FloatProperty(
         name="Speech Strength",
         description="How far the mouth moves in the line at the playhead: 1 as baked, less mumbles, more exaggerates",
         min=0.0, max=animation.MAXIMUM_STRENGTH, subtype="FACTOR", options=set(),
-        **({"get": _speech, "set": _set_speech} if animation.PROPERTY_CALLBACKS else {}),
+        **({"get": _speech, "set": _set_speech} if PROPERTY_CALLBACKS else {}),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from . import animation, keep_keys, motion
 from .languages.translations import translated
 from .lines import checks, cues, layers, sound
 from .lines.marks import Line, is_cue, read_action
+from .lines.versions import set_strip_time, strip_time
 
 AGREED = "blendshape_talker_step"  # custom property of a sound strip: the three numbers
 _APART = 0.5  # frames: a sound strip lies on whole frames, its length is rounded
@@ -47,8 +48,8 @@ def place_of_sound(scene: bpy.types.Scene, line: Line) -> Place | None:
     if len(pieces) != 1:
         return None
     (strip,) = pieces
-    end = strip.frame_start + strip.frame_duration
-    return Place(strip.frame_start, strip.frame_final_start - strip.frame_start, end - strip.frame_final_end)
+    zero, end = _content(strip)
+    return Place(zero, strip_time(strip, "left_handle") - zero, end - strip_time(strip, "right_handle"))
 
 
 def out_of_step(scene: bpy.types.Scene, line: Line) -> str | None:
@@ -143,9 +144,15 @@ def _move_face(head: bpy.types.Object, line: Line, face: Place, wanted: Place) -
 def _move_sound(scene: bpy.types.Scene, line: Line, heard: Place, wanted: Place) -> None:
     (strip,) = sound.pieces_of(scene, line.uid)
     if abs(wanted.zero - heard.zero) > _APART:
-        strip.frame_start = round(wanted.zero)
-    end = strip.frame_start + strip.frame_duration
+        set_strip_time(strip, "content_start", round(wanted.zero))
+    zero, end = _content(strip)
     if abs(wanted.front - heard.front) > _APART:
-        strip.frame_final_start = round(strip.frame_start + wanted.front)
+        set_strip_time(strip, "left_handle", round(zero + wanted.front))
     if abs(wanted.back - heard.back) > 2 * _APART:
-        strip.frame_final_end = round(end - wanted.back)
+        set_strip_time(strip, "right_handle", round(end - wanted.back))
+
+
+def _content(strip) -> tuple[float, float]:
+    """The frames in which the whole sound of ``strip`` begins and ends, cut or not."""
+    zero = strip_time(strip, "content_start")
+    return zero, zero + strip_time(strip, "content_duration")

@@ -6,6 +6,7 @@ import pytest
 
 from blendshape_talker.blender import animation, bake, scene_io
 from blendshape_talker.blender.lines import sound
+from blendshape_talker.blender.lines.versions import strips_of
 from blendshape_talker.errors import TalkerError
 
 
@@ -29,7 +30,7 @@ def contents():
     """Datablocks of each kind, and the strips in the sequencer."""
     kinds = ("objects", "meshes", "shape_keys", "actions", "materials", "sounds", "scenes", "texts", "collections")
     editor = bpy.context.scene.sequence_editor
-    strips = (editor.strips if hasattr(editor, "strips") else editor.sequences) if editor else ()
+    strips = strips_of(editor) if editor else ()
     return [len(getattr(bpy.data, kind)) for kind in kinds], len(strips)
 
 
@@ -138,7 +139,7 @@ def test_frames_beyond_the_timeline_are_refused_before_the_work(scene, head, rec
 def test_the_old_sound_becomes_the_line_s(scene, head, start, recording):
     sound.add_sound(scene, recording, 1)
     editor = scene.sequence_editor
-    (strip,) = editor.strips if hasattr(editor, "strips") else editor.sequences
+    (strip,) = strips_of(editor)
     strip["blendshape_talker"] = True  # as version 0.1.0 marked it
     sound.adopt_old_sound(scene, "a-line", 1)
     assert sound.sound_of(scene, "a-line") == strip

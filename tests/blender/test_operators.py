@@ -12,6 +12,7 @@ import pytest
 
 import blendshape_talker
 from blendshape_talker.blender import animation, emotions, panels, properties, registration, viewing
+from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS
 from blendshape_talker.blender.operators import baking, exporting
 from blendshape_talker.errors import Cancelled, TalkerError
 
@@ -163,7 +164,7 @@ def test_a_mesh_of_another_kind_is_refused_in_one_line(ready, make_head, recordi
 
 def test_export_button_and_strength(ready, tmp_path):
     bpy.ops.blendshape_talker.bake()
-    if animation.PROPERTY_CALLBACKS:
+    if PROPERTY_CALLBACKS:
         assert ready.strength == pytest.approx(1.0)
         ready.strength = 0.25
         assert animation.expression_strength(ready.target) == pytest.approx(0.25)
@@ -187,7 +188,7 @@ def test_the_next_line_starts_after_the_last_and_each_can_be_shown(ready, record
         assert line.frames[0] <= bpy.context.scene.frame_current <= line.frames[1]
         assert bpy.context.scene.frame_current == viewing.speaking_frame(line)
         assert properties.shown_line(ready).uid == line.uid
-    if animation.PROPERTY_CALLBACKS:
+    if PROPERTY_CALLBACKS:
         ready.speech_strength, ready.strength = 0.5, 0.25
         strengths = [
             (animation.speech_strength(ready.target, line), animation.expression_strength(ready.target, line))

@@ -6,6 +6,7 @@ import pytest
 
 from blendshape_talker.blender import animation, joints, motion, scene_io, step
 from blendshape_talker.blender.lines import sound
+from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS
 from blendshape_talker.face.flame import VERTEX_COUNT
 
 
@@ -37,7 +38,7 @@ def test_joints_added_after_a_bake_move_its_lines(head):
     assert motion.seed_of(head, line_of(head)) == 1
     ops.move_again(seed=7)
     assert motion.seed_of(head, line_of(head)) == 7
-    if animation.PROPERTY_CALLBACKS:
+    if PROPERTY_CALLBACKS:
         assert settings.head == settings.gaze == 1.0
         settings.head = 0.5
         assert motion.strength_of(head, line_of(head), "head") == 0.5

@@ -1,4 +1,4 @@
-"""Actions and F-curves: the one file that knows how Blender's versions differ (it asks for features)."""
+"""Actions and F-curves: written in bulk, read, summed up."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import bpy
 import numpy as np
 
-# Blender 4.2 as a module crashes at exit once a property had a Python callback; without a screen nobody misses them.
-PROPERTY_CALLBACKS = bool(bpy.app.binary_path) or bpy.app.version >= (4, 3)
+from .versions import add_slot, bags_in, bags_of, slot_of
+
 _LINEAR, _BEZIER = (
     bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[name].value for name in ("LINEAR", "BEZIER")
 )
@@ -19,20 +19,8 @@ def new_action(name: str, owner: str, kind: str = "KEY") -> bpy.types.Action:
     """A fresh, empty Action for shape keys, or for data of another ``kind`` (OBJECT); ``owner`` names its slot where
     Actions have slots (4.4 and later)."""
     action = bpy.data.actions.new(name)
-    if hasattr(action, "slots"):
-        slot = action.slots.new(id_type=kind, name=owner)
-        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
-    else:
-        action.id_root = kind
+    add_slot(action, kind, owner)
     return action
-
-
-def slot_of(action: bpy.types.Action, kind: str = "KEY"):
-    """The slot of shape keys, or of data of another ``kind``, in ``action``; None where Actions have none."""
-    for slot in getattr(action, "slots", ()):
-        if slot.target_id_type == kind:
-            return slot
-    return None
 
 
 def use_in_strip(strip: bpy.types.NlaStrip, action: bpy.types.Action) -> None:
@@ -46,7 +34,7 @@ def use_in_strip(strip: bpy.types.NlaStrip, action: bpy.types.Action) -> None:
 
 def curves_of(action: bpy.types.Action) -> list[bpy.types.FCurve]:
     """Every F-curve of ``action``."""
-    return [curve for bag in _bags(action) for curve in bag.fcurves]
+    return [curve for bag in bags_of(action) for curve in bag.fcurves]
 
 
 def last_frame(action: bpy.types.Action) -> float:
@@ -69,7 +57,7 @@ def add_curve(
     action: bpy.types.Action, group: str, path: str | tuple[str, int], frames: np.ndarray, values: np.ndarray
 ) -> tuple[bpy.types.FCurve, np.ndarray]:
     """One F-curve as :func:`write_curves` writes it: frames (T,), values (T,). Returns it and its keys (N, 2)."""
-    bag = _bags(action)[0]
+    bag = bags_of(action)[0]
     kept = _telling(values)
     points = np.stack([frames[kept], values[kept]], axis=1).astype(np.float32)
     name, index = (path, 0) if isinstance(path, str) else path
@@ -153,7 +141,7 @@ def fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray, first:
 
 def clear_curves(action: bpy.types.Action) -> None:
     """Take all F-curves and groups out of ``action``."""
-    for bag in _bags(action):
+    for bag in bags_of(action):
         for curve in list(bag.fcurves):
             bag.fcurves.remove(curve)
         for group in list(bag.groups):
@@ -162,7 +150,7 @@ def clear_curves(action: bpy.types.Action) -> None:
 
 def remove_curves(action: bpy.types.Action, paths: set[str]) -> None:
     """Take the F-curves of ``paths`` out of ``action``, and groups that are empty then."""
-    for bag in _bags(action):
+    for bag in bags_of(action):
         for curve in [curve for curve in bag.fcurves if curve.data_path in paths]:
             bag.fcurves.remove(curve)
         for group in [group for group in bag.groups if not len(group.channels)]:
@@ -218,18 +206,12 @@ def scale_keys(action: bpy.types.Action, ratio: float, keep_above: float | None 
 
 def curves_in(action: bpy.types.Action, slot) -> list[bpy.types.FCurve]:
     """The F-curves of ``action`` in one slot; all where Actions have none, or the slot is not known."""
-    if slot is None or not hasattr(action, "layers"):
-        return curves_of(action)
-    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+    return [curve for bag in bags_in(action, slot) for curve in bag.fcurves]
 
 
 def remove_curves_in(action: bpy.types.Action, slot, paths: set[str]) -> None:
     """Take the F-curves of ``paths`` out of one slot of ``action``."""
-    bags = [action]
-    if slot is not None and hasattr(action, "layers"):
-        bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
-    for bag in filter(None, bags):
+    for bag in bags_in(action, slot):
         for curve in [curve for curve in bag.fcurves if curve.data_path in paths]:
             bag.fcurves.remove(curve)
 
@@ -275,13 +257,6 @@ def _kinds(keys) -> np.ndarray:
     kinds = np.empty(len(keys), _ENUM)
     keys.foreach_get("interpolation", kinds)
     return kinds.astype(np.int32)  # as checksums of older files have it
-
-
-def _bags(action: bpy.types.Action) -> list:
-    """What holds F-curves and their groups: the channel bags of a slotted Action, else the Action itself."""
-    if hasattr(action, "layers"):
-        return [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-    return [action]
 
 
 def _telling(values: np.ndarray) -> np.ndarray:

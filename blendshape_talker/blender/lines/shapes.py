@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from .names import short_names
+from .versions import points_of
 
 SLIDER_LIMIT = 10.0  # Blender's own bound on shape key values: no key can lie outside, so none is clamped
 
@@ -15,7 +16,7 @@ SLIDER_LIMIT = 10.0  # Blender's own bound on shape key values: no key can lie o
 def rest_vertices(target: bpy.types.Object) -> np.ndarray:
     """(V, 3) float32: the mesh at rest in its own coordinates (its Basis where it has shape keys)."""
     keys = target.data.shape_keys
-    return _coordinates(_points(keys.reference_key) if keys else target.data.vertices)
+    return _coordinates(points_of(keys.reference_key) if keys else target.data.vertices)
 
 
 def shape_deltas(keys: bpy.types.Key, names: Sequence[str]) -> np.ndarray:
@@ -34,12 +35,12 @@ def hold(keys: bpy.types.Key, names: Sequence[str], deltas: np.ndarray) -> bool:
 
 def coordinates_of(block: bpy.types.ShapeKey) -> np.ndarray:
     """(V, 3) float32: the vertices of a shape key."""
-    return _coordinates(_points(block))
+    return _coordinates(points_of(block))
 
 
 def move(block: bpy.types.ShapeKey, coordinates: np.ndarray) -> None:
     """Put the vertices of a shape key to (V, 3)."""
-    _points(block).foreach_set("co", np.asarray(coordinates, np.float32).ravel())
+    points_of(block).foreach_set("co", np.asarray(coordinates, np.float32).ravel())
 
 
 def value_path(name: str) -> str:
@@ -127,10 +128,6 @@ def _alike(first: Sequence[float], second: Any) -> bool:
         return all(abs(float(a) - float(b)) < 1e-4 * size for a, b in zip(first, second, strict=True))
     except (TypeError, ValueError, IndexError):
         return False
-
-
-def _points(block: bpy.types.ShapeKey):
-    return block.points if hasattr(block, "points") else block.data  # the same points; `points` is the faster way
 
 
 def _coordinates(points) -> np.ndarray:

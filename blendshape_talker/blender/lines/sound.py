@@ -11,6 +11,7 @@ from ...files import plain_text, unfinished
 from ..languages.translations import translated
 from . import actions
 from .marks import MARK, lines_of, read_mark, write_mark
+from .versions import all_strips_of, set_strip_time, strip_time, strips_inside, strips_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +44,15 @@ def lay_sound(
     if ours is None:
         for left in _all(scene):  # of a line whose strips someone deleted: it says the same, and twice is an echo
             owners = _owners(left)
-            if owners and _same_file(left, path) and round(left.frame_start) == frame and not _living(scene, owners):
+            if owners and _same_file(left, path) and _start(left) == frame and not _living(scene, owners):
                 _own(left, [*owners, uid])
                 return True
     pieces = pieces_of(scene, uid) if ours is not None else []
     if ours is not None and _same_file(ours, path):
         for piece in pieces if moved else []:
-            piece.frame_start += moved
+            set_strip_time(piece, "content_start", strip_time(piece, "content_start") + moved)
         return True
-    strip = _new_strip(scene, path, round(ours.frame_start + moved) if ours is not None else frame)
+    strip = _new_strip(scene, path, round(strip_time(ours, "content_start") + moved) if ours is not None else frame)
     if strip is None:
         return False
     if ours is not None:
@@ -70,7 +71,9 @@ def lost_cuts(scene: bpy.types.Scene, uid: str, path: str | os.PathLike[str]) ->
     pieces = pieces_of(scene, uid)
     if not pieces or _same_file(pieces[0], path) or len(_living(scene, _owners(pieces[0]))) > 1:
         return None
-    cut = any(piece.frame_offset_start > 0 or piece.frame_offset_end > 0 for piece in pieces)
+    cut = any(
+        strip_time(piece, "left_handle_offset") > 0 or strip_time(piece, "right_handle_offset") > 0 for piece in pieces
+    )
     return translated("the cut of sound strip {}").format(pieces[0].name) if cut or len(pieces) > 1 else None
 
 
@@ -88,7 +91,7 @@ def adopt_old_sound(scene: bpy.types.Scene, uid: str, frame: int) -> None:
     """Let line ``uid`` have the sound strip that version 0.1.0 laid at ``frame``: it was marked as ours, not whose."""
     for strip in _all(scene):
         value = strip.get(MARK)
-        if isinstance(value, bool | int) and value and round(strip.frame_start) == frame:
+        if isinstance(value, bool | int) and value and _start(strip) == frame:
             _own(strip, [uid])
             return
 
@@ -100,14 +103,15 @@ def sound_of(scene: bpy.types.Scene, uid: str):
 
 def pieces_of(scene: bpy.types.Scene, uid: str) -> list:
     """The sound strips of line ``uid`` from the first on: one, or what someone cut it into."""
-    return sorted((strip for strip in _all(scene) if uid in _owners(strip)), key=lambda strip: strip.frame_final_start)
+    ours = (strip for strip in _all(scene) if uid in _owners(strip))
+    return sorted(ours, key=lambda strip: strip_time(strip, "left_handle"))
 
 
 def remove_strip(scene: bpy.types.Scene, strip) -> None:
     """Remove a sound strip, and its sound where nothing else uses it."""
     sound = getattr(strip, "sound", None)
-    groups = [item for item in _all(scene) if item.type == "META" and strip in list(_inside(item))]
-    (_inside(groups[0]) if groups else _strips(scene)).remove(strip)
+    groups = [item for item in _all(scene) if item.type == "META" and strip in list(strips_inside(item))]
+    (strips_inside(groups[0]) if groups else _strips(scene)).remove(strip)
     if sound is not None and sound.users == 0:
         bpy.data.sounds.remove(sound)
 
@@ -144,15 +148,13 @@ def _new_strip(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int)
 
 def _strips(scene: bpy.types.Scene):
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    return editor.strips if hasattr(editor, "strips") else editor.sequences  # 4.4 renamed it
+    return strips_of(editor)
 
 
 def _all(scene: bpy.types.Scene) -> list:
     """Every strip, those in meta strips too."""
     editor = scene.sequence_editor
-    if editor is None:
-        return []
-    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+    return [] if editor is None else all_strips_of(editor)
 
 
 def _hand_over_keys(scene: bpy.types.Scene, former, strip) -> None:
@@ -168,8 +170,8 @@ def _hand_over_keys(scene: bpy.types.Scene, former, strip) -> None:
             curve.data_path = new + curve.data_path[len(old) :]
 
 
-def _inside(group):
-    return group.strips if hasattr(group, "strips") else group.sequences
+def _start(strip) -> int:
+    return round(strip_time(strip, "content_start"))
 
 
 def _owners(strip) -> list[str]:
@@ -188,7 +190,7 @@ def _leave(scene: bpy.types.Scene, former: str, uid: str, path: str | os.PathLik
     if strip is None:
         return
     others = _living(scene, _owners(strip))
-    if not others or (_same_file(strip, path) and round(strip.frame_start) == frame):
+    if not others or (_same_file(strip, path) and _start(strip) == frame):
         _own(strip, [*others, uid])
 
 
@@ -212,7 +214,7 @@ def _free_channel(scene: bpy.types.Scene, start: int) -> int | None:
     """A channel of our lines that is free from ``start`` on, else one that nobody uses, else any that is free."""
     strips = list(_strips(scene))
     taken = {strip.channel for strip in strips}
-    busy = {strip.channel for strip in strips if strip.frame_final_end > start}
+    busy = {strip.channel for strip in strips if strip_time(strip, "right_handle") > start}
     barred = {number for number, item in enumerate(scene.sequence_editor.channels) if item.lock or item.mute}
     ours = {strip.channel for strip in strips if _owners(strip)}
     numbers = range(1, _CHANNELS + 1)

@@ -8,6 +8,7 @@ import pytest
 
 from blendshape_talker.blender import animation
 from blendshape_talker.blender.lines import marks, sound
+from blendshape_talker.blender.lines.versions import strips_of
 
 pytestmark = pytest.mark.skipif(not bpy.app.build_options.audaspace, reason="this Blender has no sound")
 
@@ -30,7 +31,7 @@ def recordings(tmp_path):
 def strips(scene):
     """All strips by their name."""
     editor = scene.sequence_editor
-    return {strip.name: strip for strip in (editor.strips if hasattr(editor, "strips") else editor.sequences)}
+    return {strip.name: strip for strip in strips_of(editor)}
 
 
 def bake(scene, target, take):
@@ -67,9 +68,7 @@ def test_each_line_and_each_head_has_its_own(scene, make_head, saying):
 def test_a_person_s_strip_is_never_touched(scene, make_head, saying, recordings):
     scene.sequence_editor_create()
     editor = scene.sequence_editor
-    own = (editor.strips if hasattr(editor, "strips") else editor.sequences).new_sound(
-        "music", str(recordings[0]), 1, 1
-    )
+    own = strips_of(editor).new_sound("music", str(recordings[0]), 1, 1)
     own["blendshape_talker"] = '{"version": 2, "lines": '  # half a mark is none
     target = make_head()
     for number in (0, 1, 0):
@@ -178,7 +177,7 @@ def test_a_strip_that_someone_deleted_comes_back(scene, make_head, saying):
 
 def test_a_full_sequencer_is_no_error(scene, make_head, saying):
     editor = scene.sequence_editor_create()
-    collection = editor.strips if hasattr(editor, "strips") else editor.sequences
+    collection = strips_of(editor)
     for channel in range(1, 129):
         try:
             collection.new_effect("c", "COLOR", channel, 1, frame_end=501)
@@ -201,9 +200,7 @@ def test_a_strip_in_a_group_is_found(scene, make_head, saying):
     target = make_head()
     written = bake(scene, target, saying())
     strip = strips(scene)["a"]
-    group = (
-        scene.sequence_editor.strips if hasattr(scene.sequence_editor, "strips") else scene.sequence_editor.sequences
-    ).new_meta("group", 5, 1)
+    group = strips_of(scene.sequence_editor).new_meta("group", 5, 1)
     strip.move_to_meta(group)
     bake(scene, target, saying(seed=3))
     assert sound.sound_of(scene, written.uid) is not None and list(strips(scene)) == ["group"]
