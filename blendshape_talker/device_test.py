@@ -60,7 +60,7 @@ def time_devices(progress: Progress | None = None, cancelled: CancelTest | None 
             seconds = time.perf_counter() - started
             if cancelled is not None and cancelled():
                 raise Cancelled
-            if talker.device != device.name:
+            if talker.networks.device != device.name:
                 timings.append(Timing(device, seconds, problem="; ".join(warnings or animation.warnings)))
                 continue
             ours = ours or animation

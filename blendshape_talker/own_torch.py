@@ -43,7 +43,8 @@ animation.save(out, displacements=True)
 built = next((f"{kind} {number}" for kind, number in
     (("CUDA", torch.version.cuda), ("ROCm", getattr(torch.version, "hip", None))) if number), "")
 about = {"file": torch.__file__, "version": torch.__version__, "built": built, "device": device}
-about |= {"stayed": talker.device == device, "label": str(devices.describe(device)), "warnings": animation.warnings}
+about |= {"stayed": talker.networks.device == device, "warnings": animation.warnings}
+about |= {"label": str(devices.describe(device))}
 print("\\n" + json.dumps(about))
 """
 

@@ -81,16 +81,16 @@ def write_contact_sheet(
         else:
             target = scene_io.add_demo_head(bpy.context)
         report(0.0, "loading the networks")
-        talker = pipeline.Talker.load("cpu")
-        sections = emotion_sections(talker) if emotions else shape_sections(talker)
-        render_sheet(target, talker.fusion_model.blendshapes, sections, temporary, size, progress=progress)
+        networks = pipeline.Expressions.load("cpu")
+        sections = emotion_sections(networks) if emotions else shape_sections(networks)
+        render_sheet(target, networks.fusion_model.blendshapes, sections, temporary, size, progress=progress)
     report(1.0, "done")
     return Path(path)
 
 
-def shape_sections(talker: pipeline.Talker) -> list[Section]:
+def shape_sections(networks: pipeline.Expressions) -> list[Section]:
     """The neutral head and the speech shapes; the expression shapes. Each at weight 1."""
-    names, count = talker.fusion_model.names, talker.fusion_model.speech_count
+    names, count = networks.fusion_model.names, networks.fusion_model.speech_count
     alone = np.eye(len(names), dtype=np.float32)
     speech = np.concatenate([np.zeros_like(alone[:1]), alone[:count]])
     return [
@@ -99,9 +99,9 @@ def shape_sections(talker: pipeline.Talker) -> list[Section]:
     ]
 
 
-def emotion_sections(talker: pipeline.Talker) -> list[Section]:
+def emotion_sections(networks: pipeline.Expressions) -> list[Section]:
     """The bundled emotions at intensity 1 as a bake shows them with nothing said: through the fusion module."""
-    library, fusion = talker.library, talker.fusion_model
+    library, fusion = networks.library, networks.fusion_model
     apexes = np.stack([emotion.apex for emotion in library.emotions.values()])
     shapes = fusion.blendshapes[fusion.speech_count :]
     expression = opening_only(shapes, fusion.weights(apexes, library.basis, "expression"))

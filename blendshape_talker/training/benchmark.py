@@ -69,14 +69,14 @@ def _time_animate(device: str, lengths: Sequence[float]) -> dict[str, float]:
             animation = talker.animate(path, "happy")
             took.append(time.perf_counter() - start)
         rates[f"animate_frames_per_s_of_{length:g}s"] = animation.frame_count / took[-1]
-    if talker.device != device:
+    if talker.networks.device != device:
         raise TalkerError(f"{device} failed and the CPU took over; benchmark --device cpu measures that")
     seconds, whole = lengths[0], took[0]
     samples = demo_samples(seconds)
     start = time.perf_counter()
-    talker.speech_model.coefficients(samples)
+    talker.networks.speech_model.coefficients(samples)
     speech = time.perf_counter() - start
-    stream = talker.speech_model.stream()
+    stream = talker.networks.speech_model.stream()
     blocks = []
     for first in range(0, len(samples), SAMPLE_RATE // 10):
         start = time.perf_counter()
