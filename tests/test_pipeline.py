@@ -62,10 +62,12 @@ def test_another_take_is_not_heard_again(talker, happy, monkeypatch):
     def deaf(*arguments, **settings):
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr(talker.networks.speech_model, "coefficients", deaf)
+    for asked in ("move", "features"):
+        monkeypatch.setattr(talker.networks.speech_model, asked, deaf)
     other = talker.animate(DEMO, "happy", 1.0, fps=60, seed=5)
     assert np.abs(other.speech_weights - happy.speech_weights).max() > 0.05
     np.testing.assert_array_equal(talker.animate(DEMO, "happy", 1.0, fps=60).weights, happy.weights)
+    assert talker.animate(DEMO, "happy", fps=24, heard=0.5).recalled and talker.listener.hear(DEMO)[1]
 
 
 @pytest.mark.parametrize("fps", [24, 60])
