@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,12 @@ from . import devices
 from .animation import Animation
 from .checkpoint import ASSETS
 from .errors import Cancelled
+from .job import CancelTest, Progress
 from .pipeline import Talker
 from .speech.audio import SAMPLE_RATE, load_recording
 
 SECONDS = 10.0
 _WORTH_IT = 1.2  # times as fast: less is not worth a GPU that also draws and renders
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)

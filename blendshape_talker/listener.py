@@ -8,7 +8,7 @@ import numpy as np
 from .errors import TalkerError
 from .expression.cues import Cue
 from .expression.heard import NEUTRAL, heard_cues
-from .job import CancelRequested, Progress
+from .job import CancelTest, Progress
 from .networks import Networks
 from .settings import MODEL_FPS
 from .speech import style as styles
@@ -36,7 +36,7 @@ class Listener:
         self,
         audio: str | os.PathLike[str],
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
     ) -> tuple[Heard, list[Cue]]:
         """The emotion in a recording's voice: what is heard over time, and as cues; the expressions are not made.
 
@@ -53,7 +53,7 @@ class Listener:
         recording: Recording,
         prosody: Prosody,
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
     ) -> tuple[Heard, list[Cue]]:
         """As :meth:`hear`, without a cue where all is neutral; remembered from when the words were heard, else they
         are listened to."""
@@ -72,7 +72,7 @@ class Listener:
         features: Callable[[], np.ndarray],
         prosody: Prosody,
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
     ) -> Heard:
         """What the voice in ``samples`` (N,) sounds like: remembered, else by what :meth:`SpeechModel.features` gives,
         which is asked for only then."""

@@ -11,12 +11,12 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import Cancelled, TalkerError
+from .job import CancelTest, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +47,6 @@ about |= {"stayed": talker.networks.device == device, "warnings": animation.warn
 about |= {"label": str(devices.describe(device))}
 print("\\n" + json.dumps(about))
 """
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from .expression.library import ExpressionLibrary, emotion_names
 from .expression.lids import blink_layer
 from .expression.presence import presence
 from .face.flame import lip_gap_per_weight
-from .job import CancelRequested, Progress
+from .job import CancelTest, Progress
 from .listener import Listener
 from .networks import Networks
 from .settings import AUTO, MODEL_FPS, check_settings, voice_share
@@ -71,7 +71,7 @@ class Expressions:
         times: np.ndarray,
         seed: int = 0,
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """(T, K_E) weights of one cue at ``times``, seconds of the recording, as if fully on: its strip's Action.
 
@@ -114,7 +114,7 @@ class Talker:
         blinks: bool = True,
         seed: int = 0,
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
         cues: Sequence[Cue] | None = None,
         heard: float | None = None,
         style: Style | None = None,
@@ -203,7 +203,7 @@ class Talker:
         times: np.ndarray,
         seed: int = 0,
         progress: Progress | None = None,
-        cancelled: CancelRequested | None = None,
+        cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """(T, K_E): see :meth:`Expressions.cue_weights`."""
 
@@ -219,7 +219,7 @@ class Talker:
         prosody: Prosody,
         seed: int,
         stage: Callable[[float, float, str], Progress],
-        cancelled: CancelRequested,
+        cancelled: CancelTest,
         style: Style | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """(N, K_A) weights of speech at 60 frames a second and (N,) mm of lip gap as heard, without the take's share.
@@ -257,7 +257,7 @@ class Talker:
             return speech, gap_mm.cpu().numpy()
 
     def _cue_takes(
-        self, cues: Sequence[Cue], fps: float, seed: int, progress: Progress, cancelled: CancelRequested
+        self, cues: Sequence[Cue], fps: float, seed: int, progress: Progress, cancelled: CancelTest
     ) -> tuple[CueTake, ...]:
         """The weights of each cue in the frames that hold it."""
         made = []

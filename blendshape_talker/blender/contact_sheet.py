@@ -16,6 +16,7 @@ from ..errors import TalkerError
 from ..expression.aperture import opening_only
 from ..face import meshes
 from ..files import check_input, unfinished
+from ..job import Progress
 from . import animation, scene_io
 from .outputs import blender_at_work, whole_outputs
 from .preview import render_stills
@@ -56,7 +57,7 @@ def write_contact_sheet(
     mesh: str | os.PathLike[str] | None = None,
     emotions: bool = False,
     size: int = 176,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a PNG with every bundled blendshape at weight 1, or every emotion at its apex, on ``mesh`` (the demo head).
@@ -116,7 +117,7 @@ def render_sheet(
     path: str | os.PathLike[str],
     size: int,
     samples: int = _SAMPLES,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the sheet of ``sections`` to ``path``; ``target`` keeps the pictures as frames of its animation.
 

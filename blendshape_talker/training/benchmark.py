@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from ..checkpoint import ASSETS
 from ..devices import choose_device, describe
 from ..errors import TalkerError
+from ..job import Progress
 from ..speech.audio import SAMPLE_RATE
 from .figures import demo_recording, demo_samples, table, timed
 
 if TYPE_CHECKING:
     import torch
 
-Progress = Callable[[float, str], None]
 _LOADING = """
 import sys, time
 start = time.perf_counter()
