@@ -110,7 +110,7 @@ def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progr
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
-        heard=arguments.heard, style=talker.style(arguments.style),
+        heard=arguments.heard, style=talker.listener.style(arguments.style),
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -140,7 +140,7 @@ def _hear(arguments: argparse.Namespace, progress: Progress) -> None:
     outputs = [arguments.out, *([arguments.curves] if arguments.curves else [])]
     check_outputs(outputs, [arguments.audio])
     progress(0.0, "loading the networks")
-    heard, found = pipeline.Talker.load(arguments.device).hear(arguments.audio, progress)
+    heard, found = pipeline.Talker.load(arguments.device).listener.hear(arguments.audio, progress)
     if arguments.curves:
         heard.save(arguments.curves)
     path = cues.write_cues(arguments.out, found)
@@ -173,8 +173,8 @@ def _style(arguments: argparse.Namespace, progress: Progress) -> None:
         raise TalkerError(f"{arguments.out}: a style ends {style.SUFFIX}; name it so")
     check_outputs([arguments.out], [path for path in (arguments.audio, arguments.motion) if path])
     progress(0.0, "loading the networks")
-    talker = pipeline.Talker.load(arguments.device)
-    made = talker.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion)
+    listener = pipeline.Talker.load(arguments.device).listener
+    made = listener.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion)
     path = made.save(arguments.out)
     progress.close()
     if made.reach is not None:

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,12 @@ from . import devices
 from .animation import Animation
 from .checkpoint import ASSETS
 from .errors import Cancelled
+from .job import CancelTest, Progress
 from .pipeline import Talker
 from .speech.audio import SAMPLE_RATE, load_recording
 
 SECONDS = 10.0
 _WORTH_IT = 1.2  # times as fast: less is not worth a GPU that also draws and renders
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def time_devices(progress: Progress | None = None, cancelled: CancelTest | None 
             seconds = time.perf_counter() - started
             if cancelled is not None and cancelled():
                 raise Cancelled
-            if talker.device != device.name:
+            if talker.networks.device != device.name:
                 timings.append(Timing(device, seconds, problem="; ".join(warnings or animation.warnings)))
                 continue
             ours = ours or animation

@@ -11,7 +11,6 @@ Both encoders are free of biases and their activations keep the sign of zero and
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from . import checkpoint
 from .devices import full_precision
 from .errors import Cancelled, TalkerError
 from .face.flame import VERTEX_COUNT, GeometryMap, load_head
+from .job import CancelTest, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -166,8 +166,8 @@ class FusionModel:
         coefficients: np.ndarray | torch.Tensor,
         basis: np.ndarray,
         kind: Domain,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """Primary weights of the deformations ``coefficients (T, K) @ basis (K, 5023, 3)``; cross-domain ones dropped.
 
@@ -182,8 +182,8 @@ class FusionModel:
         self,
         coefficients: np.ndarray,
         basis: np.ndarray,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """As :meth:`weights` of an expression that stays near one pose, to 5e-5: most frames are not encoded.
 
@@ -206,8 +206,8 @@ class FusionModel:
         coefficients: np.ndarray | torch.Tensor,
         basis: np.ndarray,
         kind: Domain,
-        progress: Callable[[float, str], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
     ) -> np.ndarray:
         """As :meth:`weights`, cross-domain weights kept: (T, K_A + K_E) float32."""
         encoder = self.network.encoder(kind)

@@ -10,8 +10,8 @@ from .errors import Cancelled
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-Progress = Callable[[float, str], None]
-CancelRequested = Callable[[], bool]
+Progress = Callable[[float, str], None]  # fraction 0..1, message
+CancelTest = Callable[[], bool]  # true once somebody asked to stop
 
 
 class Job(Generic[Result]):
@@ -22,7 +22,7 @@ class Job(Generic[Result]):
     The thread touches no Blender data; the main thread polls ``done`` and then takes ``result()``.
     """
 
-    def __init__(self, work: Callable[[Progress, CancelRequested], Result], name: str = "blendshape-talker") -> None:
+    def __init__(self, work: Callable[[Progress, CancelTest], Result], name: str = "blendshape-talker") -> None:
         self._work = work
         self._lock = threading.Lock()
         self._fraction = 0.0

@@ -11,12 +11,12 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import Cancelled, TalkerError
+from .job import CancelTest, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +43,10 @@ animation.save(out, displacements=True)
 built = next((f"{kind} {number}" for kind, number in
     (("CUDA", torch.version.cuda), ("ROCm", getattr(torch.version, "hip", None))) if number), "")
 about = {"file": torch.__file__, "version": torch.__version__, "built": built, "device": device}
-about |= {"stayed": talker.device == device, "label": str(devices.describe(device)), "warnings": animation.warnings}
+about |= {"stayed": talker.networks.device == device, "warnings": animation.warnings}
+about |= {"label": str(devices.describe(device))}
 print("\\n" + json.dumps(about))
 """
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,12 @@ ARROWS: dict[str, set[str]] = {
     "curves": {"face", "speech", "expression"},
     "animation": {"face", "expression"},
     "settings": {"expression"},
-    "pipeline": {"face", "speech", "expression", "fusion", "animation", "settings"},
+    "networks": {"speech", "expression", "fusion"},
+    "listener": {"speech", "expression", "settings", "networks"},
+    "pipeline": {
+        *("face", "speech", "expression", "fusion", "animation", "settings"),
+        *("networks", "listener"),
+    },
     "blender/languages": set(),
     "blender/lines": {"face", "expression", "blender/languages"},
     "own_torch": set(),

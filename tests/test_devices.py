@@ -13,6 +13,7 @@ from blendshape_talker.checkpoint import ASSETS
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.library import ExpressionLibrary
 from blendshape_talker.fusion import FusionModel
+from blendshape_talker.networks import Networks
 from blendshape_talker.pipeline import Talker
 from blendshape_talker.speech import model, whisper
 from blendshape_talker.speech.model import SpeechModel
@@ -27,7 +28,8 @@ def on_cpu() -> Talker:
 
 
 def on_meta() -> Talker:
-    return Talker(SpeechModel.load(device="meta"), FusionModel.load(device="meta"), ExpressionLibrary.load(), "meta")
+    networks = SpeechModel.load(device="meta"), FusionModel.load(device="meta")
+    return Talker(Networks(*networks, ExpressionLibrary.load(), "meta"))
 
 
 def test_unknown_device_is_refused():
@@ -81,7 +83,7 @@ def test_full_precision_is_taken_back():
 def test_nothing_leaves_the_device_from_samples_to_coefficients(on_cpu):
     heard = []
     moved = SpeechModel.load(device="meta").move(SOUND, progress=lambda fraction, message: heard.append(fraction))
-    assert moved.device.type == "meta" and moved.shape == (6 * 60, on_cpu.speech_model.config.coefficients)
+    assert moved.device.type == "meta" and moved.shape == (6 * 60, on_cpu.networks.speech_model.config.coefficients)
     assert heard[-1] == 1.0
 
 
@@ -99,12 +101,12 @@ def test_weights_are_the_first_that_leaves_the_device(kind):
 def test_many_stretches_at_once_give_what_one_by_one_gives(on_cpu, monkeypatch):
     monkeypatch.setattr(model, "BLOCK_SECONDS", 1)
     short = whisper.EncoderWindows(core=1.0, past=0.5, ahead=0.5)
-    apart = on_cpu.speech_model.coefficients(SOUND, cut=short)
+    apart = on_cpu.networks.speech_model.coefficients(SOUND, cut=short)
     for module in (model, whisper):
         monkeypatch.setattr(module, "batch_size", lambda device: 16)
-    together = on_cpu.speech_model.coefficients(SOUND, cut=short)
+    together = on_cpu.networks.speech_model.coefficients(SOUND, cut=short)
     assert (together != apart).any()  # another order of sums: they did go together
-    moved = np.tensordot(together - apart, on_cpu.speech_model.basis, 1)
+    moved = np.tensordot(together - apart, on_cpu.networks.speech_model.basis, 1)
     assert 1e3 * np.abs(moved).max() < 1e-3  # mm
 
 
@@ -117,7 +119,7 @@ def test_a_device_that_fails_midway_hands_over_to_the_cpu(on_cpu):
     talker = on_meta()
     animation = talker.animate(RECORDING, "happy", fps=24)
     expected = on_cpu.animate(RECORDING, "happy", fps=24)
-    assert talker.device == "cpu"
+    assert talker.networks.device == "cpu"
     (line,) = set(animation.warnings) - set(expected.warnings)
     assert line.startswith("meta failed (Cannot copy out of meta tensor") and "\n" not in line
     for field in dataclasses.fields(animation):
@@ -135,11 +137,11 @@ def test_a_cue_alone_hands_over_as_well(on_cpu):
     np.testing.assert_array_equal(
         talker.cue_weights(cue, np.arange(9) / 24), on_cpu.cue_weights(cue, np.arange(9) / 24)
     )
-    assert talker.device == "cpu"
+    assert talker.networks.device == "cpu"
 
 
 def test_the_cpu_itself_fails_with_its_own_error(on_cpu, monkeypatch):
-    monkeypatch.setattr(on_cpu.fusion_model, "weights", lambda *_, **__: torch.zeros(2) + torch.zeros(3))
+    monkeypatch.setattr(on_cpu.networks.fusion_model, "weights", lambda *_, **__: torch.zeros(2) + torch.zeros(3))
     with pytest.raises(RuntimeError, match="size of tensor"):
         on_cpu.animate(RECORDING)
 
@@ -149,22 +151,22 @@ def test_a_device_that_fails_while_it_loads_hands_over_to_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     talker = Talker.load("cuda")
     monkeypatch.undo()
-    assert talker.device == "cpu"
+    assert talker.networks.device == "cpu"
     (line,) = (line for line in talker.animate(RECORDING, fps=24).warnings if "took over" in line)
     assert re.match(r"cuda failed \(.*(CUDA|NVIDIA).*\), so the CPU took over", line)
 
 
 def test_a_kind_of_number_that_metal_lacks_hands_over_as_well(on_cpu):
-    talker = Talker.load("cpu")
-    talker.device, failures = "mps", [TypeError("Cannot convert a MPS Tensor to float64 dtype. It has none")]
+    networks = Networks.load("cpu")
+    networks.device, failures = "mps", [TypeError("Cannot convert a MPS Tensor to float64 dtype. It has none")]
 
     def work() -> str:
         if failures:
             raise failures.pop()
-        return talker.device
+        return networks.device
 
-    assert talker._held(work) == "cpu"
-    assert "Cannot convert a MPS Tensor to float64 dtype" in talker._fallback
+    assert networks.held(work) == "cpu"
+    assert "Cannot convert a MPS Tensor to float64 dtype" in networks.fallback
 
 
 def test_a_card_that_does_not_answer_has_a_name(monkeypatch):

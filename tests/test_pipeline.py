@@ -62,10 +62,12 @@ def test_another_take_is_not_heard_again(talker, happy, monkeypatch):
     def deaf(*arguments, **settings):
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr(talker.speech_model, "coefficients", deaf)
+    for asked in ("move", "features"):
+        monkeypatch.setattr(talker.networks.speech_model, asked, deaf)
     other = talker.animate(DEMO, "happy", 1.0, fps=60, seed=5)
     assert np.abs(other.speech_weights - happy.speech_weights).max() > 0.05
     np.testing.assert_array_equal(talker.animate(DEMO, "happy", 1.0, fps=60).weights, happy.weights)
+    assert talker.animate(DEMO, "happy", fps=24, heard=0.5).recalled and talker.listener.hear(DEMO)[1]
 
 
 @pytest.mark.parametrize("fps", [24, 60])
@@ -125,10 +127,10 @@ def test_one_cue_over_the_line_is_the_emotion(talker, happy):
 def test_a_silent_mouth_opens_and_speech_keeps_its_lips(talker, happy, tmp_path):
     sf.write(tmp_path / "still.wav", np.random.default_rng(0).normal(0, 1e-4, 48000), 16000)
     opened = lip_gap_per_weight(happy.blendshapes)
-    basis = lip_gap_per_weight(talker.library.basis)
+    basis = lip_gap_per_weight(talker.networks.library.basis)
     for emotion in ("surprised", "afraid", "happy"):
         still = talker.animate(tmp_path / "still.wav", emotion, fps=30, blinks=False)
-        wanted = talker.library.living(emotion, still.times) @ basis
+        wanted = talker.networks.library.living(emotion, still.times) @ basis
         assert not still.aperture_weights.any(), "nothing is said, nothing is taken back"
         np.testing.assert_array_less(0.9 * wanted[45:60], (still.weights @ opened)[45:60], emotion)
     speaking = talker.animate(DEMO, "surprised", fps=60)
@@ -162,8 +164,8 @@ def test_progress_runs_from_zero_to_one(talker):
 def angry_ears(talker, monkeypatch):
     """The bundled talker with a classifier that hears anger, and is sure of it, in whatever somebody says."""
     weight, bias = np.zeros((3 * 512 + MANNERS, 2)), np.array([0.0, 9.0])
-    monkeypatch.setattr(talker, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
-    monkeypatch.setattr(talker, "_voices", Memory())
+    monkeypatch.setattr(talker.listener, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
+    monkeypatch.setattr(talker.listener, "_voices", Memory())
     return talker
 
 
@@ -171,7 +173,7 @@ def test_auto_is_what_the_voice_sounds_like(angry_ears):
     made = angry_ears.animate(DEMO, AUTO, 0.8, fps=30)
     (cue,) = made.cues
     assert (cue.emotion, cue.start, cue.intensity) == ("angry", 0.0, pytest.approx(0.8))
-    (heard,) = angry_ears.hear(DEMO)[1]
+    (heard,) = angry_ears.listener.hear(DEMO)[1]
     assert (heard.emotion, heard.intensity) == ("angry", 1.0)
     chosen = angry_ears.animate(DEMO, "angry", 0.8, fps=30)
     np.testing.assert_allclose(made.expression_weights, chosen.expression_weights, atol=1e-4)
@@ -189,8 +191,8 @@ def test_chosen_and_heard_share_the_intensity(angry_ears):
 
 def test_who_hears_nothing_stays_neutral(talker, monkeypatch):
     unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
-    monkeypatch.setattr(talker, "_voice_emotion", unsure)
-    monkeypatch.setattr(talker, "_voices", Memory())
+    monkeypatch.setattr(talker.listener, "_voice_emotion", unsure)
+    monkeypatch.setattr(talker.listener, "_voices", Memory())
     made = talker.animate(DEMO, AUTO, fps=30)
     assert [cue.emotion for cue in made.cues] == ["neutral"] and not made.cue_weights.any()
 
@@ -223,12 +225,11 @@ def test_take_zero_changes_nothing_and_takes_do_not_depend_on_the_length():
 
 def test_a_recording_is_a_style_whose_mouth_it_opens_as_far(talker, tmp_path):
     small = tmp_path / "small.style"
-    chosen = talker.style(str(DEMO))
-    assert chosen.reach is not None and talker.style("average") is None
+    chosen = talker.listener.style(str(DEMO))
+    assert chosen.reach is not None and talker.listener.style("average") is None
     Style(chosen.name, chosen.gains, chosen.habits, 0.5 * chosen.reach).save(small)
-    spoken = [
-        talker.animate(DEMO, "neutral", 1.0, fps=60, style=style) for style in (None, chosen, talker.style(str(small)))
-    ]
+    styles = (None, chosen, talker.listener.style(str(small)))
+    spoken = [talker.animate(DEMO, "neutral", 1.0, fps=60, style=style) for style in styles]
     opened = lip_gap_per_weight(spoken[0].blendshapes[: spoken[0].speech_count])
     plain, own, half = (np.percentile(take.speech_weights @ opened, 95) for take in spoken)
     assert own == pytest.approx(plain, rel=0.02)
@@ -236,4 +237,4 @@ def test_a_recording_is_a_style_whose_mouth_it_opens_as_far(talker, tmp_path):
     brief = tmp_path / "brief.wav"
     sf.write(brief, np.random.default_rng(0).normal(size=16000) * 0.1, 16000)
     with pytest.raises(TalkerError, match="brief.wav: 1.0 s of sound are too little for a style"):
-        talker.style(str(brief))
+        talker.listener.style(str(brief))

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from ..expression.cues import Cue, CueTake, rows_of
 from ..expression.library import emotion_names
 from ..face import meshes, neutral
 from ..files import plain_text
+from ..job import CancelTest, Progress
 from ..settings import AUTO, check_settings, voice_share
 from ..speech import style
 from . import animation, keep_keys, motion, networks, step, viewing
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[float, str], None]
 _WRITTEN_FROM = 0.97  # of the bar: the rest is for writing
 _pace = Pace()
 
@@ -116,7 +116,7 @@ def make_request(
     )
 
 
-def compute(request: Request, progress: Progress, cancelled: Callable[[], bool]) -> Take:
+def compute(request: Request, progress: Progress, cancelled: CancelTest) -> Take:
     """Run the networks; touches no Blender data, so a thread may do it. :class:`TalkerError`, :class:`Cancelled`."""
     fit = meshes.fit_to_canonical(request.rest)
     performance = request.performance
@@ -134,7 +134,7 @@ def compute(request: Request, progress: Progress, cancelled: Callable[[], bool])
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
-            style=talker.style(performance.style), cancelled=cancelled,
+            style=talker.listener.style(performance.style), cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (_WRITTEN_FROM - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:

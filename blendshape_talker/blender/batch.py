@@ -11,6 +11,7 @@ from ..errors import TalkerError
 from ..expression.cues import Cue
 from ..expression.library import emotion_names
 from ..files import check_input
+from ..job import Progress
 from ..settings import check_settings
 from ..speech.style import AVERAGE
 from . import animation, bake, fewer_keys, motion, scene_io
@@ -35,7 +36,7 @@ def bake_to_files(
     exports: Sequence[str | os.PathLike[str]] = (),
     preview: str | os.PathLike[str] | None = None,
     preview_seconds: float = _PREVIEW_SECONDS,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
     cues: Sequence[Cue] | None = None,
     neutralise: bool = False,

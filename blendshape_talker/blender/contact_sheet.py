@@ -16,6 +16,7 @@ from ..errors import TalkerError
 from ..expression.aperture import opening_only
 from ..face import meshes
 from ..files import check_input, unfinished
+from ..job import Progress
 from . import animation, scene_io
 from .outputs import blender_at_work, whole_outputs
 from .preview import render_stills
@@ -56,7 +57,7 @@ def write_contact_sheet(
     mesh: str | os.PathLike[str] | None = None,
     emotions: bool = False,
     size: int = 176,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a PNG with every bundled blendshape at weight 1, or every emotion at its apex, on ``mesh`` (the demo head).
@@ -81,16 +82,16 @@ def write_contact_sheet(
         else:
             target = scene_io.add_demo_head(bpy.context)
         report(0.0, "loading the networks")
-        talker = pipeline.Talker.load("cpu")
-        sections = emotion_sections(talker) if emotions else shape_sections(talker)
-        render_sheet(target, talker.fusion_model.blendshapes, sections, temporary, size, progress=progress)
+        networks = pipeline.Expressions.load("cpu")
+        sections = emotion_sections(networks) if emotions else shape_sections(networks)
+        render_sheet(target, networks.fusion_model.blendshapes, sections, temporary, size, progress=progress)
     report(1.0, "done")
     return Path(path)
 
 
-def shape_sections(talker: pipeline.Talker) -> list[Section]:
+def shape_sections(networks: pipeline.Expressions) -> list[Section]:
     """The neutral head and the speech shapes; the expression shapes. Each at weight 1."""
-    names, count = talker.fusion_model.names, talker.fusion_model.speech_count
+    names, count = networks.fusion_model.names, networks.fusion_model.speech_count
     alone = np.eye(len(names), dtype=np.float32)
     speech = np.concatenate([np.zeros_like(alone[:1]), alone[:count]])
     return [
@@ -99,9 +100,9 @@ def shape_sections(talker: pipeline.Talker) -> list[Section]:
     ]
 
 
-def emotion_sections(talker: pipeline.Talker) -> list[Section]:
+def emotion_sections(networks: pipeline.Expressions) -> list[Section]:
     """The bundled emotions at intensity 1 as a bake shows them with nothing said: through the fusion module."""
-    library, fusion = talker.library, talker.fusion_model
+    library, fusion = networks.library, networks.fusion_model
     apexes = np.stack([emotion.apex for emotion in library.emotions.values()])
     shapes = fusion.blendshapes[fusion.speech_count :]
     expression = opening_only(shapes, fusion.weights(apexes, library.basis, "expression"))
@@ -116,7 +117,7 @@ def render_sheet(
     path: str | os.PathLike[str],
     size: int,
     samples: int = _SAMPLES,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write the sheet of ``sections`` to ``path``; ``target`` keeps the pictures as frames of its animation.
 

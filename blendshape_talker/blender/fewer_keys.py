@@ -11,6 +11,7 @@ from ..curves.bezier import BezierKeys
 from ..curves.reduce import Curves, closed_rows, reduce, worst_errors
 from ..errors import TalkerError
 from ..face.flame import lip_gap_per_weight
+from ..job import CancelTest
 from .languages.translations import translated
 from .lines import actions, evaluate, hand_keys
 from .lines.derived import on_canonical_head
@@ -52,7 +53,7 @@ class Task:
     bound: float
 
     def fit(
-        self, progress: Callable[[float], None] = lambda fraction: None, cancelled: Callable[[], bool] = lambda: False
+        self, progress: Callable[[float], None] = lambda fraction: None, cancelled: CancelTest = lambda: False
     ) -> list[BezierKeys]:
         """Few keys for each curve; touches no Blender data."""
         return reduce(self.data, self.bound, progress, cancelled)

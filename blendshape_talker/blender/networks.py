@@ -45,7 +45,7 @@ def expressions(device: str) -> "pipeline.Expressions":
     from .. import pipeline
 
     with _lock:
-        loaded = _talkers.get(device)
+        loaded = _talkers[device].networks if device in _talkers else None
         if loaded is not None and loaded.device == "cpu":
             return pipeline.Expressions(loaded.fusion_model, loaded.library)
         if not _expressions:

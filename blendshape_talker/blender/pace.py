@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..job import Progress
 from ..speech.audio import claimed_seconds
-
-Progress = Callable[[float, str], None]
 
 # In units of the time that a second of recording takes, of talker benchmark's machine: loading PyTorch and both
 # networks, the first call of each, and the stretch of a recording that is heard in one piece.

@@ -3,7 +3,7 @@
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 from ..errors import TalkerError
+from ..job import Progress
 from . import appearance
 from .joints import joints_of
 from .lines import sound
@@ -54,7 +55,7 @@ def render_stills(
     resolution: int = 512,
     samples: int = 24,
     close: bool = False,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write a PNG of ``target`` for every frame, first to last, into ``folder``; ``close``: the face fills it."""
     with _studio(target, resolution, samples, _FACE if close else _HEAD) as scene:
@@ -76,7 +77,7 @@ def render_preview(
     audio_frame: int | None = None,
     resolution: int = 400,
     samples: int = 4,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write an MP4 (H.264; AAC sound where the build can) of ``target``; complete or not at all.
 
@@ -239,7 +240,7 @@ def _cycles(scene: bpy.types.Scene, resolution: int, samples: int) -> None:
 
 
 @contextmanager
-def _reported(scene: bpy.types.Scene, message: str, progress: Callable[[float, str], None] | None) -> Iterator[None]:
+def _reported(scene: bpy.types.Scene, message: str, progress: Progress | None) -> Iterator[None]:
     total = scene.frame_end - scene.frame_start + 1
 
     def after_frame(rendered: bpy.types.Scene, *_) -> None:

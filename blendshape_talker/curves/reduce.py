@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import Cancelled
+from ..job import CancelTest
 from ..speech.lip_sync import CLOSED, closed_below
 from .bezier import BezierKeys, SlopeFit, fewest_keys, lengths_up_to, segment_errors
 
@@ -96,7 +97,7 @@ def reduce(
     curves: Curves,
     bound: float,
     progress: Callable[[float], None] = lambda fraction: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelTest = lambda: False,
 ) -> list[BezierKeys]:
     """Bézier keys for each curve; in no frame does a vertex leave its place by more than ``bound`` mm.
 
@@ -126,7 +127,7 @@ class _Fit:
 
     def __init__(
         self, curves: Curves, bound: float, salient: np.ndarray, closed: np.ndarray, shut: float,
-        cancelled: Callable[[], bool],
+        cancelled: CancelTest,
     ) -> None:  # fmt: skip
         self.curves, self.bound, self.closed, self.shut, self.cancelled = curves, bound, closed, shut, cancelled
         self.sizes = vertex_sizes(curves.shapes).max(axis=1, initial=0.0)

@@ -5,7 +5,6 @@ spread, movement). The features are those that the speech network hears, so list
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from .. import checkpoint
 from ..errors import Cancelled, TalkerError
 from ..files import whole_file
+from ..job import CancelTest, Progress
 from .prosody import Prosody
 from .whisper import FEATURE_RATE
 
@@ -28,9 +28,6 @@ _SPEAKING_DB = 30.0  # below the loudest
 _FEWEST_ROWS = 20  # that speak in a window, below which it says nothing
 _LARGEST_GLIDE = 3.0  # semitones from one row to the next; more is an error of the pitch
 MANNERS = 9
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ of the extension's zip.
 """
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import checkpoint
 from ..errors import Cancelled, TalkerError
+from ..job import CancelTest
 from .audio import SAMPLE_RATE, SHORTEST_SECONDS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return rows
 
 
-def log_mel_of(samples: "torch.Tensor", cancelled: Callable[[], bool] | None = None) -> "torch.Tensor":
+def log_mel_of(samples: "torch.Tensor", cancelled: CancelTest | None = None) -> "torch.Tensor":
     """:func:`log_mel` of float32 samples on any device, computed there; :class:`Cancelled` where ``cancelled()``."""
     import torch
 

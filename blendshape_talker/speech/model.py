@@ -10,6 +10,7 @@ import numpy as np
 from .. import checkpoint
 from ..devices import full_precision
 from ..errors import Cancelled, TalkerError
+from ..job import CancelTest, Progress
 from .audio import SAMPLE_RATE
 from .mel import HOP, log_mel, log_mel_of
 from .network import FPS, SpeechConfig, build_network, load_weights
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 BLOCK_SECONDS = 5
 # Shares of a model's work: when its encoder has heard all, and when whoever looks at that (``heard``) has done so.
 HEARD, JUDGED = 0.76, 0.8
-
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 
 
 def padded(samples: np.ndarray) -> np.ndarray:

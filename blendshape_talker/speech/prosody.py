@@ -3,12 +3,12 @@
 Loudness and pitch are read 50 times a second at 8 kHz, block by block: a hundredth of what hearing the words costs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import Cancelled
+from ..job import CancelTest
 from .audio import SAMPLE_RATE
 
 RATE = 50.0  # frames a second; frame k stands for the sound around k / RATE seconds
@@ -35,7 +35,7 @@ class Prosody:
     accents: np.ndarray
 
 
-def read_prosody(samples: np.ndarray, cancelled: Callable[[], bool] | None = None) -> Prosody:
+def read_prosody(samples: np.ndarray, cancelled: CancelTest | None = None) -> Prosody:
     """Prosody of mono sound (N,) at 16 kHz, any length; without phrases where nothing speaks.
 
     :class:`Cancelled` when ``cancelled()`` says so: an hour takes six seconds.
@@ -49,7 +49,7 @@ def read_prosody(samples: np.ndarray, cancelled: Callable[[], bool] | None = Non
     return Prosody(loudness, pitch, phrases, _accents(loudness, pitch, phrases))
 
 
-def _frames(samples: np.ndarray, cancelled: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
+def _frames(samples: np.ndarray, cancelled: CancelTest) -> tuple[np.ndarray, np.ndarray]:
     """Loudness (T,) in dB below the loudest and pitch (T,) in Hz, 0 where unvoiced."""
     samples = samples[: len(samples) // 2 * 2].reshape(-1, 2).mean(axis=1)
     count = max(1, -(-len(samples) // _HOP))

@@ -121,7 +121,7 @@ class Style:
 
 
 def is_sound(name: str) -> bool:
-    """Whether a style's name is a recording, whose speaker's manner is to be heard (``Talker.style``)."""
+    """Whether a style's name is a recording, whose speaker's manner is to be heard (``Listener.style``)."""
     return name not in STYLES and Path(name).suffix.lower() in audio.SUFFIXES
 
 

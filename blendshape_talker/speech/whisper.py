@@ -18,6 +18,7 @@ import numpy as np
 from .. import checkpoint
 from ..devices import full_precision
 from ..errors import Cancelled, TalkerError
+from ..job import CancelTest, Progress
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +29,6 @@ _LOUD_LOG_POWER = 1.2
 _LARGEST_GAIN = 4.0
 _DYNAMIC_RANGE = 8.0
 
-Progress = Callable[[float, str], None]
-CancelTest = Callable[[], bool]
 Piece = TypeVar("Piece")
 
 

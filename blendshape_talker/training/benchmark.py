@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from ..checkpoint import ASSETS
 from ..devices import choose_device, describe
 from ..errors import TalkerError
+from ..job import Progress
 from ..speech.audio import SAMPLE_RATE
 from .figures import demo_recording, demo_samples, table, timed
 
 if TYPE_CHECKING:
     import torch
 
-Progress = Callable[[float, str], None]
 _LOADING = """
 import sys, time
 start = time.perf_counter()
@@ -69,14 +69,14 @@ def _time_animate(device: str, lengths: Sequence[float]) -> dict[str, float]:
             animation = talker.animate(path, "happy")
             took.append(time.perf_counter() - start)
         rates[f"animate_frames_per_s_of_{length:g}s"] = animation.frame_count / took[-1]
-    if talker.device != device:
+    if talker.networks.device != device:
         raise TalkerError(f"{device} failed and the CPU took over; benchmark --device cpu measures that")
     seconds, whole = lengths[0], took[0]
     samples = demo_samples(seconds)
     start = time.perf_counter()
-    talker.speech_model.coefficients(samples)
+    talker.networks.speech_model.coefficients(samples)
     speech = time.perf_counter() - start
-    stream = talker.speech_model.stream()
+    stream = talker.networks.speech_model.stream()
     blocks = []
     for first in range(0, len(samples), SAMPLE_RATE // 10):
         start = time.perf_counter()

@@ -4,8 +4,9 @@ Processor time of one process: it says the same on a busy machine, and with one 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from ..job import Progress
 from .figures import demo_recording, need_blender, on_this_machine, table, timed
 
 _EDITS = """
@@ -50,7 +51,7 @@ def run(
     json_path: str | os.PathLike[str] | None = None,
     seconds: float = 60.0,
     rates: Sequence[int] = (24, 60),
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Bake ``seconds`` of the demo recording, repeated, and press the buttons; a table as text, the best of two each.
 

@@ -7,7 +7,6 @@ people do. numpy alone.
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,10 @@ import soundfile
 from ..errors import TalkerError
 from ..expression.presence import presence
 from ..files import write_figures
+from ..job import Progress
 from ..speech.prosody import read_prosody, smoothed
 from .corpus.coarticulation import FRAME_RATE
 from .corpus.landmarks import read_landmarks
-
-Progress = Callable[[float, str], None]
 
 COLUMNS = (
     *("clips", "nod sd", "turn sd", "tilt sd", "speaking °/s", "silent °/s"),

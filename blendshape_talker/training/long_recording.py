@@ -5,8 +5,8 @@ the peak is of the whole process, Blender and PyTorch included.
 """
 
 import os
-from collections.abc import Callable
 
+from ..job import Progress
 from .figures import demo_recording, need_blender, on_this_machine, table, timed
 
 _COMMON = """
@@ -91,7 +91,7 @@ blendshape_talker.unregister()
 def run(
     json_path: str | os.PathLike[str] | None = None,
     seconds: float = 3600.0,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Animate and bake ``seconds`` of the demo recording, repeated; a table as text.
 

@@ -29,7 +29,7 @@ def talker(monkeypatch):
     emotions = {name: SimpleNamespace(apex=np.float32([apex])) for name, apex in (("neutral", 0.0), ("amazed", 1.0))}
     library = SimpleNamespace(names=tuple(emotions), emotions=emotions, basis=shapes[2:])
     result = SimpleNamespace(fusion_model=fusion, library=library)
-    monkeypatch.setattr(pipeline.Talker, "load", lambda device="auto": result)
+    monkeypatch.setattr(pipeline.Expressions, "load", lambda device="auto": result)
     return result
 
 

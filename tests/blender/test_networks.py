@@ -28,8 +28,8 @@ def test_networks_load_on_a_thread_and_once(registered, nothing_loaded):
     ours = networks.talker("auto")  # a bake that comes meanwhile waits for them instead of loading its own
     thread.result()
     assert networks.ready("auto") and networks.talker("auto") is ours
-    if ours.device == "cpu":
-        assert networks.expressions("auto").fusion_model is ours.fusion_model
+    if ours.networks.device == "cpu":
+        assert networks.expressions("auto").fusion_model is ours.networks.fusion_model
 
 
 def test_the_end_of_blender_stops_it(registered, nothing_loaded):

@@ -7,7 +7,7 @@ import bpy
 
 from ... import own_torch
 from ...errors import Cancelled, TalkerError
-from ...job import Job, Progress
+from ...job import CancelTest, Job, Progress
 from .. import networks
 from ..properties import TalkerPreferences, own_torch_folder, preferences
 from .common import allowed, reported
@@ -118,7 +118,7 @@ class CheckTorch(_InBackground, bpy.types.Operator):
     def _start(self, context: bpy.types.Context) -> Job[tuple[str, own_torch.Trial]]:
         folder = own_torch_folder(preferences(context))
 
-        def work(progress: Progress, cancelled: Callable[[], bool]) -> tuple[str, own_torch.Trial]:
+        def work(progress: Progress, cancelled: CancelTest) -> tuple[str, own_torch.Trial]:
             return folder, own_torch.check(folder, progress, cancelled)
 
         return Job(work, "blendshape-talker-torch").start()

@@ -5,7 +5,7 @@ strength, tempo and lopsidedness; every take its own intensity and lags between 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ...expression.blinks import blink_shape
 from ...expression.library import Emotion, ExpressionLibrary
 from ...expression.motion import smooth_step
 from ...files import whole_file
+from ...job import Progress
 from ..geometry.facs import KIND as GEOMETRY_KIND
 from ..geometry.facs import Facs, load_facs
 from .expression_recipes import EXPRESSIONS, LIBRARY, Expression
@@ -30,8 +31,6 @@ _IDENTITY_COMPONENTS = 40  # of the geometry's identity directions: the rest is 
 _BLINK_CHANCE = 0.3
 _STRAY_CHANCE = 0.5
 _LIBRARY_MODES = 4
-
-ProgressCallback = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def write_curves(facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, s
 
 
 def write_florence4d(
-    facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, seed: int, progress: ProgressCallback | None = None
+    facs: Facs, takes: Sequence[ExpressionTake], out: str | Path, seed: int, progress: Progress | None = None
 ) -> Path:
     """Florence4D's layout: ``COMA_CHxx/COMA_CHxx.ply``, ``COMA_CHxx/<Expression>/<Expression>_NN.ply``, doubles."""
     folder = Path(out)
@@ -136,7 +135,7 @@ def make_corpus(
     identity_count: int = IDENTITY_COUNT,
     layout: str = "curves",
     seed: int = 0,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """``corpus expressions``: make all takes and write them in ``layout`` (curves or florence4d)."""
     if identity_count < 1:

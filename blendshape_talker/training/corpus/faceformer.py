@@ -1,7 +1,7 @@
 """FaceFormer's layout of VOCASET, read and written: Y. Fan et al., "FaceFormer" (2022); design, section 7."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import soundfile
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT
 from ...files import whole_file
+from ...job import Progress
 from .speech_sequence import SpeechSequence, load_sound
 from .vocaset_subjects import (
     RECORDING_RATE,
@@ -68,9 +69,7 @@ def read_faceformer(folder: Path, audio_offset: float | None = None) -> list[Spe
     return sequences
 
 
-def write_faceformer(
-    sequences: Sequence[SpeechSequence], folder: Path, progress: Callable[[float, str], None] | None = None
-) -> None:
+def write_faceformer(sequences: Sequence[SpeechSequence], folder: Path, progress: Progress | None = None) -> None:
     """The sequences in FaceFormer's layout; ``splits.json`` beside it."""
     for part in ("vertices_npy", "wav"):
         (folder / part).mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ People are held out as a whole; every sentence of theirs is 'test'.
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ import soundfile
 
 from ...errors import TalkerError
 from ...files import write_figures
+from ...job import Progress
 from ..geometry.facs import load_facs
 from . import alignment
 from .coarticulation import FRAME_RATE, PRESSED_MM, LipGeometry, contact_envelope, contact_spans
@@ -30,7 +31,6 @@ from .speech_sequence import load_sound
 from .synthesis import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
-Progress = Callable[[float, str], None]
 
 SOURCE = "video"  # what ``voice`` of these sequences says
 SEEN = ("gap", "width", "protrusion")

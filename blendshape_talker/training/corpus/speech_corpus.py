@@ -15,7 +15,7 @@ import logging
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import numpy as np
 import soundfile
 
 from ...errors import TalkerError
+from ...job import Progress
 from ..geometry.facs import load_facs
 from . import alignment, augmentation, synthesis
 from .coarticulation import LipGeometry, SpeakingStyle
@@ -88,7 +89,7 @@ def make_speech_corpus(
     layout: str = "curves",
     seed: int = 0,
     processes: int = 2,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Makes a corpus of about ``hours`` in the folder ``out`` and returns it.
 

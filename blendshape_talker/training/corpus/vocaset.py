@@ -4,7 +4,7 @@ D. Cudeiro et al., "Capture, Learning, and Synthesis of 3D Speaking Styles" (VOC
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT
 from ...files import whole_file
+from ...job import Progress
 from .speech_sequence import SpeechSequence
 from .synthesis import to_16k
 from .vocaset_subjects import (
@@ -77,9 +78,7 @@ def read_vocaset(folder: Path, audio_offset: float | None = None) -> list[Speech
     return sequences
 
 
-def write_vocaset(
-    sequences: Sequence[SpeechSequence], folder: Path, progress: Callable[[float, str], None] | None = None
-) -> None:
+def write_vocaset(sequences: Sequence[SpeechSequence], folder: Path, progress: Progress | None = None) -> None:
     """The sequences in VOCASET's published layout, 22 kHz int16 sound included; ``splits.json`` beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(sequence.frames for sequence in sequences)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import TalkerError
+from ...job import Progress
 from ..corpus.expression_corpus import INDEX_FILE as EXPRESSION_INDEX
 from ..corpus.florence4d import read_curves_corpus, read_expressions
 from ..corpus.speech_layouts import read_corpus
@@ -22,7 +23,6 @@ PCA_RANK = 128
 _PCA_FRAMES, _PCA_FRAMES_EACH = 4000, 20
 _FRAME_LIMIT = 6000  # frames per domain that full vertex errors are taken from
 
-ProgressCallback = Callable[[float, str], None]
 _Entry = tuple[str, str, str, str, np.ndarray]  # name, subject, split, label, deltas (T, V, 3)
 
 
@@ -57,7 +57,7 @@ class LinearCorpus:
         return frames, np.setdiff1d(np.arange(len(frames)), last)
 
 
-def load_expression_corpus(directory: str | Path, progress: ProgressCallback | None = None) -> LinearCorpus:
+def load_expression_corpus(directory: str | Path, progress: Progress | None = None) -> LinearCorpus:
     """Our compact layout or Florence4D's."""
     folder = Path(directory)
     if (folder / EXPRESSION_INDEX).is_file():
@@ -78,7 +78,7 @@ def load_expression_corpus(directory: str | Path, progress: ProgressCallback | N
     return _linearise(entries, progress)
 
 
-def load_speech_corpus(directory: str | Path, progress: ProgressCallback | None = None) -> LinearCorpus:
+def load_speech_corpus(directory: str | Path, progress: Progress | None = None) -> LinearCorpus:
     """Our compact layout, or VOCASET's layouts through their reader."""
     folder = Path(directory)
     if (folder / SPEECH_INDEX).is_file() and (folder / "curves").is_dir():
@@ -120,7 +120,7 @@ def thinned(frames: np.ndarray) -> np.ndarray:
     return frames[:: max(1, -(-len(frames) // _FRAME_LIMIT))]
 
 
-def _linearise(entries: Callable[[], Iterable[_Entry]], progress: ProgressCallback | None) -> LinearCorpus:
+def _linearise(entries: Callable[[], Iterable[_Entry]], progress: Progress | None) -> LinearCorpus:
     """Principal components of the training frames (uncentred: rest stays zero) and every frame's coefficients.
 
     Reads the corpus twice, one sequence at a time: all of Florence4D in memory would be 24 GB.

@@ -5,7 +5,7 @@ and, for lip closures, from the bundled library at intensity 1. All lengths in m
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ...expression.library import ExpressionLibrary
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair, load_head
 from ...files import write_figures
 from ...fusion import Domain, FusionModel
+from ...job import Progress
 from ...speech.audio import load_recording
 from ..corpus.expression_corpus import FPS
 from .contacts import contacts_kept, jumps, openings_kept, percent
@@ -26,7 +27,6 @@ from .systems import DirectAddition, Fused, System
 from .tables import COLUMNS, Measured, ablation_table, format_table
 from .train import fit
 
-ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
 NOISE_MM = 0.2  # standard deviation of each coordinate: that of a good scan
 _NOISY_FRAMES = 600
@@ -218,7 +218,7 @@ def evaluate(
     ablation_steps: int = 600,
     geometry: str | Path | None = None,
     json_path: str | Path | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> str:
     """Measure the bundled model (or that of ``model_dir``) and direct addition, with ablations on request: the table.
 

@@ -6,7 +6,6 @@ not disentangle: the structure of :mod:`shape_structure`, and left and right sha
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 from ...face.flame import GeometryMap, load_head
 from ...files import whole_file
 from ...fusion import FILE_NAME, Domain, FusionConfig, FusionModel, FusionNetwork
+from ...job import Progress
 from ..geometry.facs import Facs
 from ..geometry.mirror import Mirror, Pairing
 from ..plots import plot_history
@@ -30,7 +30,6 @@ from .shape_naming import names_in_use
 from .shape_structure import ShapeStructure
 from .sliders import scale_to_sliders
 
-ProgressCallback = Callable[[float, str], None]
 _MM = 1000.0
 
 
@@ -40,7 +39,7 @@ def train(
     out: str | Path,
     settings: FusionTraining | None = None,
     geometry: str | Path | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Train on a speech and an expression corpus (ours, VOCASET, Florence4D) and write ``fusion.npz``.
 
@@ -68,7 +67,7 @@ def extend(
     expression_dir: str | Path,
     out: str | Path,
     geometry: str | Path | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Give the ``fusion.npz`` of ``model_dir`` its lip shapes (anew) and leave all that was trained as it is.
 
@@ -95,7 +94,7 @@ def fit(
     expression: LinearCorpus,
     facs: Facs,
     settings: FusionTraining,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> tuple[FusionModel, dict[str, list[float]]]:
     """Initialise from sparse components, train jointly, scale to sliders and name. Returns (model, loss history)."""
     torch.manual_seed(settings.seed)
@@ -151,7 +150,7 @@ class _Trainer:
         speech, expression = (pairing(free) for pairing, free in zip(self.pairings, self.free, strict=True))
         return self.structure.speech(speech), self.structure.expression(expression)
 
-    def run(self, progress: ProgressCallback | None) -> dict[str, list[float]]:
+    def run(self, progress: Progress | None) -> dict[str, list[float]]:
         settings = self.settings
         generator = torch.Generator().manual_seed(settings.seed)
         optimiser = torch.optim.Adam(self._parameter_groups())

@@ -8,7 +8,6 @@ similarity and move affinely. ICT's blink leaves a slit; here the lids meet.
 
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ... import checkpoint
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT
 from ...face.meshes import similarity
+from ...job import Progress
 from ...npz import read_npz
 from .surface import (
     Surface,
@@ -33,7 +33,6 @@ from .surface import (
 )
 
 logger = logging.getLogger(__name__)
-Progress = Callable[[float, str], None]
 KIND = "FACS geometry"
 SOURCES = {  # file: arrays that are read of it
     "ict_facekit.npz": "neutral quads landmarks_68 expression_names expression_deltas identity_deltas",

@@ -8,7 +8,8 @@ from scipy.spatial import cKDTree
 
 from ... import checkpoint
 from ...face.flame import HEAD_KIND, IMAGE_SIZE, LOWER_LIP, UPPER_LIP, GeometryMap
-from .facs import SOCKET_POLES, SOCKET_RINGS, Facs, Progress, load_facs
+from ...job import Progress
+from .facs import SOCKET_POLES, SOCKET_RINGS, Facs, load_facs
 from .geometry_map import geometry_map, map_loss_mm
 from .surface import boundary_loops, component_labels, cycle, ring_numbers, unique_edges
 from .triangulate import ball, delaunay, follow_creases

@@ -15,8 +15,9 @@ from scipy.spatial import ConvexHull, cKDTree
 from ... import checkpoint
 from ...errors import TalkerError
 from ...face.mouth import KIND, PARTS, Mouth
+from ...job import Progress
 from .decimate import decimate
-from .facs import Facs, Progress, ict_triangles, load_facs, place_ict, read_sources
+from .facs import Facs, ict_triangles, load_facs, place_ict, read_sources
 from .surface import boundary_loops, component_labels, triangle_normals, vertex_normals
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ that only work in a studio.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from ... import checkpoint
 from ...errors import TalkerError
 from ...face.flame import load_head
 from ...files import write_figures
+from ...job import Progress
 from ...speech import network as speech
 from ...speech.audio import SAMPLE_RATE
 from ...speech.model import SpeechModel
@@ -31,7 +32,6 @@ from . import evaluate as evaluate_speech
 from .evaluate import COLUMNS
 from .train import TrainingSettings, train
 
-Progress = Callable[[float, str], None]
 Figures = dict[str, float | None]
 NOISE_DECIBELS = 5
 _NOISY_TAKES = 10

@@ -19,6 +19,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import VERTEX_COUNT, Head
 from ...files import whole_file
+from ...job import Progress
 from ...speech.model import features_of
 from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
@@ -27,7 +28,6 @@ from ..corpus.singing import moving_songs
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence, load_json
 
-Progress = Callable[[float, str], None]
 SAMPLE_RATE = 16000
 QUIET_SUBJECT, SUNG_SUBJECT = "(no speech)", "(song)"
 _BLOCK = 300

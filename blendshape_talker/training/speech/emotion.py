@@ -7,11 +7,12 @@ clean ones, one actor's anger from another's, and the neutral speech of people i
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...job import Progress
 from ...speech.audio import SAMPLE_RATE
 from ...speech.emotion import VoiceEmotion, softmax, statistics
 from ...speech.model import features_of, level_of
@@ -21,7 +22,6 @@ from ..corpus import augmentation
 from ..corpus.voices import LETTERS, Voice, acted_voices, plain_voices
 from .data import FeatureCache
 
-Progress = Callable[[float, str], None]
 CLASSES = ("neutral", *sorted(set(LETTERS.values()) - {"neutral"}))
 _QUIETER = 0.8  # log10 power by which a clip may be quieter than the loudest of its recording
 _LAST_POSITION = 300  # row of the encoder's positions that a copy may begin at

@@ -6,7 +6,7 @@ as in a long recording and in a stream; every take is then measured by itself.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ...checkpoint import ASSETS
 from ...errors import TalkerError
 from ...face.flame import lip_gap_per_weight, load_head
 from ...files import write_figures
+from ...job import Progress
 from ...speech.audio import SAMPLE_RATE, load_recording
 from ...speech.model import SpeechModel, level_of
 from ...speech.network import FPS
@@ -22,7 +23,6 @@ from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import COLUMNS, Tally, measure, table
 
-Progress = Callable[[float, str], None]
 Figures = dict[str, float | None]
 CUTS = (
     OFFLINE,

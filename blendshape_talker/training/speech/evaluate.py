@@ -1,7 +1,7 @@
 """How well the lips follow speech that was never trained on: `evaluate speech` prints one table, a line per speaker."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair, load_head
 from ...files import write_figures
+from ...job import Progress
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ..corpus.speech_layouts import read_corpus
@@ -16,7 +17,6 @@ from ..corpus.speech_sequence import SpeechSequence
 from .losses import lip_vertex_error
 from .phone_counts import PhoneCounts, count_phones, pause_gap
 
-Progress = Callable[[float, str], None]
 _BLOCK = 600
 
 COLUMNS = {

@@ -5,7 +5,7 @@ speaks by how far and how often the mouth opens.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...files import write_figures
+from ...job import Progress
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ..corpus import alignment, conditions, synthesis
@@ -23,8 +24,6 @@ from ..corpus.speech_corpus import ljspeech_clips, pronounce, read_transcripts, 
 from ..corpus.synthesis import Speech
 from .evaluate import Tally
 from .phone_counts import count_phones, pause_gap
-
-Progress = Callable[[float, str], None]
 
 COLUMNS = {
     "takes": "takes",

@@ -5,20 +5,19 @@ voices without emotion is told as windows that are taken for neutral, and as the
 """
 
 import os
-from collections.abc import Callable
 
 import numpy as np
 
 from ...errors import TalkerError
 from ...expression.heard import SURE, heard_cues
 from ...files import write_figures
+from ...job import Progress
 from ...speech.emotion import HOP_SECONDS, WINDOW_SECONDS, VoiceEmotion, softmax
 from ..corpus.people import HELD_OUT
 from ..corpus.voices import plain_voices, read_voices
 from .emotion import CLASSES, EmotionTraining, Windows, known_windows, leaving_one_out, temperature, windows_of
 from .evaluate import table
 
-Progress = Callable[[float, str], None]
 COLUMNS = {"windows": "windows", "recall": "recall", **{name: name for name in CLASSES}, "sure": "emotion, sure"}
 PLAIN_COLUMNS = {
     "windows": "windows", **{name: name for name in CLASSES}, "sure": "emotion, sure", "cued": "time with a cue",

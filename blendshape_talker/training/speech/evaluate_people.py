@@ -16,6 +16,7 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
 from ...files import write_figures
+from ...job import Progress
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ...speech.network import FPS
@@ -23,8 +24,6 @@ from ..corpus.people import read_seen
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import table
-
-Progress = Callable[[float, str], None]
 
 COLUMNS = {
     "takes": "takes",

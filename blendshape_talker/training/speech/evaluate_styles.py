@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...files import write_figures
+from ...job import Progress
 from ...speech.lip_sync import CLOSED, correlation, relative
 from ...speech.model import SpeechModel
 from ...speech.style import Style, fit, heard, mouth_measures
@@ -19,7 +20,6 @@ from ..corpus.people import read_seen
 from ..corpus.speech_layouts import read_corpus
 from .evaluate import table
 
-Progress = Callable[[float, str], None]
 Clip = tuple[np.ndarray, np.ndarray]  # the network's coefficients (T, K), the camera's gap and width (T, 2), mm
 COLUMNS = {
     "takes": "takes",

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import numpy as np
 
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
+from ...job import Progress
 from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
 from ..corpus.speech_layouts import read_corpus
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

@@ -226,8 +226,8 @@ def test_a_line_of_one_expression_strip_gets_its_emotions_as_strips_when_it_is_b
 
 def test_what_the_voice_sounds_like_lies_as_strips(scene, talker, baked, monkeypatch):
     weight, bias = np.zeros((3 * 512 + MANNERS, 2)), np.array([0.0, 9.0])
-    monkeypatch.setattr(talker, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
-    monkeypatch.setattr(talker, "_voices", Memory())
+    monkeypatch.setattr(talker.listener, "_voice_emotion", VoiceEmotion(("neutral", "angry"), weight, bias))
+    monkeypatch.setattr(talker.listener, "_voices", Memory())
     head, take = baked(None, emotion=AUTO, intensity=0.8)
     (line,) = animation.lines(head)
     ((_, strip),) = cues.cue_strips(line)
@@ -241,8 +241,8 @@ def test_what_the_voice_sounds_like_lies_as_strips(scene, talker, baked, monkeyp
 
 def test_where_nothing_is_heard_the_strip_is_neutral(talker, baked, monkeypatch):
     unsure = VoiceEmotion(("neutral", "angry"), np.zeros((3 * 512 + MANNERS, 2)), np.zeros(2))
-    monkeypatch.setattr(talker, "_voice_emotion", unsure)
-    monkeypatch.setattr(talker, "_voices", Memory())
+    monkeypatch.setattr(talker.listener, "_voice_emotion", unsure)
+    monkeypatch.setattr(talker.listener, "_voices", Memory())
     head, take = baked(None, emotion=AUTO)
     (line,) = animation.lines(head)
     ((_, strip),) = cues.cue_strips(line)
