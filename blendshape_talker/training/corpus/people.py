@@ -143,15 +143,20 @@ def person_of(sequence: SpeechSequence) -> str:
 def hold_out(sequences: Sequence[SpeechSequence], people: Collection[str] | None) -> list[SpeechSequence]:
     """``sequences`` split so that ``people`` and nobody else are held out; as the corpus has it where None.
 
+    Who is held out is so in every clip, whatever its name; a clip's own name holds out that clip alone.
     :class:`TalkerError` where one of them is not there.
     """
     if people is None:
         return list(sequences)
-    missing = set(people) - {person_of(sequence) for sequence in sequences}
+    names = [{sequence.subject, person_of(sequence)} for sequence in sequences]
+    missing = set(people).difference(*names)
     if missing:
-        there = ", ".join(sorted({person_of(sequence) for sequence in sequences}))
+        there = ", ".join(sorted({sequence.subject for sequence in sequences}))
         raise TalkerError(f"nobody is called {', '.join(sorted(missing))} in the corpus of people; there are {there}")
-    split = ["test" if person_of(s) in people else "train" if s.split == "test" else s.split for s in sequences]
+    split = [
+        "test" if not called.isdisjoint(people) else "train" if sequence.split == "test" else sequence.split
+        for sequence, called in zip(sequences, names, strict=True)
+    ]
     return [replace(sequence, split=part) for sequence, part in zip(sequences, split, strict=True)]
 
 

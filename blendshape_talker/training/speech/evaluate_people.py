@@ -8,6 +8,7 @@ stand apart then, as a share of the take's 95th percentile.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -191,15 +192,16 @@ def leave_out(
     """Train as many networks as there are people to hold out, each without one of them, and measure it on that one.
 
     As `train speech --people --start` trains, into folders of ``work`` (what is finished there is kept). ``cache``: its
-    features. People of a single take are held out in every network and measured with the first. The table as text.
+    features. Single takes are held out in every network, and measured with that which does not know who speaks, the
+    first where none does. The table as text.
     """
     report = progress or (lambda fraction, message: None)
     tested = [sequence for sequence in read_corpus(corpus) if sequence.split == "test"]
-    people = [person_of(sequence) for sequence in tested]
-    each = sorted({person for person in people if people.count(person) > 1})
+    takes = Counter(sequence.subject for sequence in tested)
+    each = sorted(subject for subject, count in takes.items() if count > 1)
     if not each:
         raise TalkerError(f"{corpus}: nobody with more than one take is held out in it; make it with `corpus people`")
-    always = set(people) - set(each)
+    alone = sorted(subject for subject, count in takes.items() if count == 1)
     models: dict[str, Callable[[SpeechSequence], np.ndarray]] = {}
     for number, person in enumerate(each):
 
@@ -208,7 +210,7 @@ def leave_out(
 
         target = Path(work) / f"without_{person}" / "speech.npz"
         target.parent.mkdir(parents=True, exist_ok=True)
-        without = replace(settings, held_out=(person, *sorted(always)))
+        without = replace(settings, held_out=(person, *alone))
         train(speech, target, cache, without, step, people=corpus, start=start)
         models[person] = mouth_of(SpeechModel.load(target.parent))
     figures = evaluate(lambda take: models.get(person_of(take), models[each[0]])(take), corpus, tested)

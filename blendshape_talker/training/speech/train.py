@@ -77,15 +77,15 @@ class TrainingSettings:
 # What the bundled weights had after their run without people: a short run, from those weights, in which most of what is
 # seen has the average style. Less liveliness: people's curves have their own.
 WITH_PEOPLE = TrainingSettings(
-    steps=700,
+    steps=1600,
     batch=8,
     seconds=3.0,
     copies=1,
-    recorded_copies=1,
     average_style=0.6,
     gap=1.0,
     liveliness=0.2,
     parted=0.8,
+    agreement=3.0,
     kept=0.1,
 )
 
