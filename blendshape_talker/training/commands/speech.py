@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from ...console import Progress
 from ...errors import TalkerError
@@ -36,6 +37,9 @@ def _add_train_speech(networks) -> None:
     parser.add_argument(
         "--people", type=values.folder, metavar="DIR", help="the folder of `corpus people`: how people move besides"
     )
+    parser.add_argument(
+        "--hold-out", nargs="*", metavar="NAME", help="people to leave out (those whom the corpus of people holds out)"
+    )
     parser.add_argument("--start", metavar="F.npz", help="weights to begin with, such as those of a run without people")
     parser.add_argument(
         "--steps", type=values.at_least(1), metavar="N", help="training steps (the bundled weights' number)"
@@ -53,7 +57,11 @@ def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import train as train_speech
 
     given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if arguments.hold_out is not None:
+        if not arguments.people:
+            raise TalkerError("--hold-out is for people, whom --people names; add that or leave it out")
+        changes["held_out"] = tuple(arguments.hold_out)
     settings = replace(train_speech.WITH_PEOPLE if arguments.people else train_speech.TrainingSettings(), **changes)
     path = train_speech.train(
         arguments.corpus, arguments.out, arguments.cache, settings, progress,
@@ -110,17 +118,37 @@ def _evaluate_speech(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def _add_evaluate_people(subjects) -> None:
-    parser = subjects.add_parser("people", help="the mouth against people whom a camera saw and no network knows")
+    parser = subjects.add_parser(
+        "people", help="the mouth against people whom a camera saw and the network does not know"
+    )
     parser.add_argument("--corpus", required=True, metavar="DIR", help="the folder of `corpus people`")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
     values.add_json(parser)
+    trained = parser.add_argument_group("networks that are trained here, each without one of the people")
+    trained.add_argument(
+        "--leave-out", type=values.new_folder, metavar="DIR", help="folder for them; finished ones are kept"
+    )
+    trained.add_argument("--speech", type=values.folder, metavar="DIR", help="speech corpus, as for `train speech`")
+    trained.add_argument("--cache", type=values.new_folder, metavar="DIR", help="features of `train speech`")
+    trained.add_argument("--start", metavar="F.npz", help="weights to begin with")
     parser.set_defaults(run=_evaluate_people)
 
 
 def _evaluate_people(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import evaluate_people
 
-    table = evaluate_people.run(arguments.corpus, arguments.model, arguments.json, progress)
+    needs = (arguments.speech, arguments.cache, arguments.start)
+    if arguments.leave_out:
+        if arguments.model or not all(needs):
+            raise TalkerError("--leave-out trains networks: name --speech, --cache and --start, and no --model")
+        table = evaluate_people.leave_out(
+            arguments.corpus, arguments.speech, arguments.leave_out, arguments.cache, arguments.start,
+            json_path=arguments.json, progress=progress,
+        )  # fmt: skip
+    elif any(needs):
+        raise TalkerError("--speech, --cache and --start are for --leave-out; add that or leave them out")
+    else:
+        table = evaluate_people.run(arguments.corpus, arguments.model, arguments.json, progress)
     progress.close()
     print(table)
 

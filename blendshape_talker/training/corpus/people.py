@@ -11,7 +11,8 @@ People are held out as a whole; every sentence of theirs is 'test'.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
 from .phones import BILABIALS, SILENCE, Phone
 from .speech_layouts import begin_curves, write_index
-from .speech_sequence import load_sound
+from .speech_sequence import SpeechSequence, load_sound
 from .synthesis import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ SEEN = ("gap", "width", "protrusion")
 # s2, s3 and s5 are three of the four people of `others`, and so are held out with them.
 HELD_OUT = ("s2", "s3", "s5")
 HELD_OUT_GROUP = "others"
+# By face and by voice; the fourth sentence of `others` is of somebody else.
+_SAME_PERSON = {"pwij3p": "s2", "sbia1a": "s3", "lbax4n": "s5"}
 VALIDATION_CLIPS = 20
 CONTACT_EDGE_SECONDS = 0.030
 RESTING_SECONDS = 0.2  # in which a mouth comes to rest, from 50 ms after the last sound on
@@ -130,6 +133,31 @@ def table(figures: dict[str, dict[str, float]]) -> str:
             f"  {row['gap_p95_mm']:10.1f}  {row['contacts']:8d}  {row['seen']:9.2f}  {row['restored']:8.2f}"
         )
     return "\n".join(lines)
+
+
+def person_of(sequence: SpeechSequence) -> str:
+    """Who speaks in a clip: of some people there is one more sentence under another name."""
+    return _SAME_PERSON.get(sequence.subject, sequence.subject)
+
+
+def hold_out(sequences: Sequence[SpeechSequence], people: Collection[str] | None) -> list[SpeechSequence]:
+    """``sequences`` split so that ``people`` and nobody else are held out; as the corpus has it where None.
+
+    Who is held out is so in every clip, whatever its name; a clip's own name holds out that clip alone.
+    :class:`TalkerError` where one of them is not there.
+    """
+    if people is None:
+        return list(sequences)
+    names = [{sequence.subject, person_of(sequence)} for sequence in sequences]
+    missing = set(people).difference(*names)
+    if missing:
+        there = ", ".join(sorted({sequence.subject for sequence in sequences}))
+        raise TalkerError(f"nobody is called {', '.join(sorted(missing))} in the corpus of people; there are {there}")
+    split = [
+        "test" if not called.isdisjoint(people) else "train" if sequence.split == "test" else sequence.split
+        for sequence, called in zip(sequences, names, strict=True)
+    ]
+    return [replace(sequence, split=part) for sequence, part in zip(sequences, split, strict=True)]
 
 
 def read_seen(corpus: str | os.PathLike[str], name: str) -> np.ndarray:

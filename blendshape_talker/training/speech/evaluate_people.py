@@ -8,8 +8,10 @@ stand apart then, as a share of the take's 95th percentile.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,10 +22,11 @@ from ...job import Progress
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ...speech.network import FPS
-from ..corpus.people import read_seen
+from ..corpus.people import person_of, read_seen
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import table
+from .train import WITH_PEOPLE, TrainingSettings, train
 
 COLUMNS = {
     "takes": "takes",
@@ -142,23 +145,74 @@ def _over(
     return row
 
 
+def unknown_to(model: SpeechModel, sequences: Sequence[SpeechSequence]) -> list[SpeechSequence]:
+    """Those of the corpus's test takes whose people ``model`` was not trained on: it has a style of each who was."""
+    return [s for s in sequences if s.split == "test" and person_of(s) not in model.config.styles]
+
+
 def run(
     corpus: str | os.PathLike[str],
     weights: str | os.PathLike[str] | None = None,
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Measure the bundled model, or the one in the folder ``weights``, on the people held out; the table as text."""
-    sequences = [sequence for sequence in read_corpus(corpus) if sequence.split == "test"]
+    """Measure the bundled model, or the one in the folder ``weights``, on people it does not know; a table as text."""
+    model = SpeechModel.load(weights)
+    sequences = unknown_to(model, read_corpus(corpus))
     if not sequences:
-        raise TalkerError(f"{corpus}: nobody is held out in it; make it with `corpus people`")
-    model, head = SpeechModel.load(weights), load_head()
+        raise TalkerError(f"{corpus}: nobody is held out in it whom these weights do not know; see `--leave-out`")
+    figures = evaluate(mouth_of(model), corpus, sequences, progress)
+    if json_path is not None:
+        write_figures(json_path, figures)
+    return table(figures, COLUMNS)
+
+
+def mouth_of(model: SpeechModel) -> Callable[[SpeechSequence], np.ndarray]:
+    """Function that gives the :func:`mouth_measures` (T,3) of what ``model`` hears in a take."""
+    head = load_head()
 
     def predict(sequence: SpeechSequence) -> np.ndarray:
         coefficients = model.coefficients(sequence.samples())
         return mouth_measures(lambda chosen: np.einsum("tk,kvc->tvc", coefficients, model.basis[:, chosen]), head)
 
-    figures = evaluate(predict, corpus, sequences, progress)
+    return predict
+
+
+def leave_out(
+    corpus: str | os.PathLike[str],
+    speech: str | os.PathLike[str],
+    work: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
+    start: str | os.PathLike[str],
+    settings: TrainingSettings = WITH_PEOPLE,
+    json_path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Train as many networks as there are people to hold out, each without one of them, and measure it on that one.
+
+    As `train speech --people --start` trains, into folders of ``work`` (what is finished there is kept). ``cache``: its
+    features. Single takes are held out in every network, and measured with that which does not know who speaks, the
+    first where none does. The table as text.
+    """
+    report = progress or (lambda fraction, message: None)
+    tested = [sequence for sequence in read_corpus(corpus) if sequence.split == "test"]
+    takes = Counter(sequence.subject for sequence in tested)
+    each = sorted(subject for subject, count in takes.items() if count > 1)
+    if not each:
+        raise TalkerError(f"{corpus}: nobody with more than one take is held out in it; make it with `corpus people`")
+    alone = sorted(subject for subject, count in takes.items() if count == 1)
+    models: dict[str, Callable[[SpeechSequence], np.ndarray]] = {}
+    for number, person in enumerate(each):
+
+        def step(fraction: float, message: str, number: int = number, person: str = person) -> None:
+            report((number + 0.95 * fraction) / len(each), f"without {person}: {message}")
+
+        target = Path(work) / f"without_{person}" / "speech.npz"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        without = replace(settings, held_out=(person, *alone))
+        train(speech, target, cache, without, step, people=corpus, start=start)
+        models[person] = mouth_of(SpeechModel.load(target.parent))
+    figures = evaluate(lambda take: models.get(person_of(take), models[each[0]])(take), corpus, tested)
     if json_path is not None:
         write_figures(json_path, figures)
     return table(figures, COLUMNS)

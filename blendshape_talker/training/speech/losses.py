@@ -82,6 +82,13 @@ def liveliness(predicted: "torch.Tensor", target: "torch.Tensor", window: int = 
     return total
 
 
+def disagreement(gap: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
+    """1 minus the zero-lag correlation of each take (B,) of the curves (B,T) in mm; near 1 where one stands still."""
+    apart, aimed = (curve - curve.mean(dim=1, keepdim=True) for curve in (gap, wanted))
+    spread = (apart.square().mean(dim=1) * aimed.square().mean(dim=1) + 1e-4).sqrt()
+    return 1 - (apart * aimed).mean(dim=1) / spread
+
+
 def lip_vertex_error(predicted: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """LVE of (T,L,3) lip vertices in metres: (mm, 1e-5 m²).
 

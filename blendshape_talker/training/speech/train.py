@@ -15,6 +15,7 @@ from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...job import Progress
 from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
+from ..corpus.people import hold_out
 from ..corpus.speech_layouts import read_corpus
 from . import losses
 from .batches import Windows
@@ -37,8 +38,10 @@ class TrainingSettings:
 
     With people seen by a camera beside the corpus: ``people_share`` of each batch is theirs; the average style is
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
-    of the way that the rules have between them. ``people_copies``: augmented copies of each of their takes;
-    ``sung_seconds``: song beside them. ``kept``: share of the weights that a run began with in those that it writes.
+    of the way that the rules have between them. ``agreement``: of how far their gap is from going with the camera's,
+    1 - correlation. ``held_out``: people to leave out, instead of those whom their corpus holds out.
+    ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them. ``kept``: share of
+    the weights that a run began with in those that it writes.
     """
 
     steps: int = 1800
@@ -61,9 +64,11 @@ class TrainingSettings:
     contact: float = 4.0
     parted: float = 0.5
     context: float = 0.25
+    held_out: tuple[str, ...] | None = None
     people_share: float = 0.5
     people_copies: int = 1
     ruled: float = 0.1
+    agreement: float = 0.0
     sung_seconds: float = 480.0
     kept: float = 0.0
 
@@ -71,15 +76,15 @@ class TrainingSettings:
 # What the bundled weights had after their run without people: a short run, from those weights, in which most of what is
 # seen has the average style. Less liveliness: people's curves have their own.
 WITH_PEOPLE = TrainingSettings(
-    steps=700,
+    steps=1600,
     batch=8,
     seconds=3.0,
     copies=1,
-    recorded_copies=1,
     average_style=0.6,
     gap=1.0,
     liveliness=0.2,
     parted=0.8,
+    agreement=3.0,
     kept=0.1,
 )
 
@@ -114,11 +119,13 @@ class MouthLoss:
         target: "torch.Tensor",
         followed: "torch.Tensor | None" = None,
         breath: "torch.Tensor | None" = None,
+        watched: "torch.Tensor | None" = None,
     ) -> dict[str, "torch.Tensor"]:
         """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers.
 
         ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None. ``breath``
-        (B,T): true where shut lips are no contact, but rest before a breath.
+        (B,T): true where shut lips are no contact, but rest before a breath. ``watched`` (B,): true for takes that a
+        camera saw.
         """
         import torch
 
@@ -135,13 +142,17 @@ class MouthLoss:
         weight = weight * (way + (1 - way) * touching)
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
-        return {
+        terms = {
             "position": settings.position * (weight * distance).mean(),
             "gap": settings.gap * (weight[..., None] * (gap - wanted).abs()).mean(),
             "velocity": settings.velocity * (weight[:, 1:] * speed).mean(),
             "liveliness": settings.liveliness * losses.liveliness(gap * way[..., None], wanted * way[..., None]),
             "parted": settings.parted * losses.false_closure(gap[..., self._middle], middle, opening),
         }
+        if settings.agreement and watched is not None:
+            apart = losses.disagreement(gap[..., self._middle], middle)
+            terms["agreement"] = settings.agreement * (apart * watched).mean()
+        return terms
 
 
 def train(
@@ -180,7 +191,10 @@ def train(
     examples = prepare(sequences, basis, encoder, cache, *copies, settings.seed, progress)
     seen: set[str] = set()
     if people:
-        their, twice = read_corpus(people), (settings.people_copies, settings.people_copies)
+        their, twice = (
+            hold_out(read_corpus(people), settings.held_out),
+            (settings.people_copies, settings.people_copies),
+        )
         examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
         seen = {sequence.subject for sequence in their}
         if settings.sung_seconds:
@@ -217,16 +231,17 @@ def train(
             group["lr"] = settings.rate * _schedule(step, settings.steps)
         features, target, style, before = map(torch.from_numpy, batches.batch(step, settings.batch))
         hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
-        followed = breath = None
+        followed = breath = watched = None
         if seen:
             # Before their first word people breathe in, some with lips apart: to weigh shut ones more would shut all.
-            breath = before & theirs[style][:, None]
+            watched = theirs[style]
+            breath = before & watched[:, None]
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
-            ruled = (hidden < settings.average_style) & ~theirs[style] & (style > 0)  # 0: song, and nobody's sounds
+            ruled = (hidden < settings.average_style) & ~watched & (style > 0)  # 0: song, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])
-        terms = loss_of(predicted, target, followed, breath)
+        terms = loss_of(predicted, target, followed, breath, watched)
         total = torch.stack(list(terms.values())).sum()
         optimiser.zero_grad()
         total.backward()

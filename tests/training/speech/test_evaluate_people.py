@@ -2,15 +2,18 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import load_head
+from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
 from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.speech import evaluate_people
+from blendshape_talker.training.speech.train import TrainingSettings, train
 
 
 @pytest.fixture
@@ -70,3 +73,30 @@ def test_the_bundled_model_is_measured_and_missing_parts_are_named(seen, corpus,
     (folder / "seen" / f"{tested[0].name}.npy").unlink()
     with pytest.raises(TalkerError, match="corpus people"):
         evaluate_people.run(folder)
+
+
+def test_people_whom_the_weights_know_are_not_measured(seen, corpus):
+    _, takes = seen
+    model = SimpleNamespace(config=SimpleNamespace(styles=("average", takes[0].subject)))
+    tested = [take for take in read_corpus(corpus) if take.split == "test"]
+    same = [replace(take, subject="pwij3p") for take in tested]
+    assert evaluate_people.unknown_to(model, tested) == [t for t in tested if t.subject != takes[0].subject]
+    assert evaluate_people.unknown_to(model, same) == same
+    knowing = SimpleNamespace(config=SimpleNamespace(styles=("average", "s2")))  # the same person
+    assert evaluate_people.unknown_to(knowing, same) == []
+
+
+def test_each_is_measured_by_a_network_that_never_saw_them(seen, corpus, tmp_path):
+    folder, _ = seen
+    for name in ("sequences.json", "facs.npz", "subjects.npz", "wav", "curves"):
+        (folder / name).symlink_to(corpus / name)
+    small = {"batch": 2, "seconds": 1.0, "copies": 0, "people_copies": 0, "width": 64, "layers": 1, "sung_seconds": 0}
+    first = TrainingSettings(steps=2, **small)
+    train(corpus, tmp_path / "start" / "speech.npz", tmp_path / "cache", first)
+    table = evaluate_people.leave_out(
+        folder, corpus, tmp_path / "work", tmp_path / "cache", tmp_path / "start" / "speech.npz", first
+    )
+    assert table.splitlines()[1].split()[0] == "mean"
+    for path in (tmp_path / "work").iterdir():
+        person = path.name.removeprefix("without_")
+        assert person not in SpeechModel.load(path).config.styles

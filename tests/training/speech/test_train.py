@@ -11,6 +11,7 @@ from blendshape_talker.face.flame import LOWER_LIP, UPPER_LIP, load_head
 from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.speech.whisper import WhisperEncoder
 from blendshape_talker.training.corpus.faceformer import write_faceformer
+from blendshape_talker.training.corpus.people import hold_out
 from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.corpus.vocaset import write_vocaset
 from blendshape_talker.training.speech import data as speech_data
@@ -194,6 +195,34 @@ def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp
     other = TrainingSettings(**{**vars(settings), "layers": 2})
     with pytest.raises(TalkerError, match="another size"):
         train(corpus, tmp_path / "other" / "speech.npz", tmp_path / "cache", other, people=people, start=start)
+
+
+def test_people_are_held_out_by_name(corpus, trained, people, tmp_path):
+    short = {"steps": 1, "people_copies": 0, "copies": 0, "sung_seconds": 0}
+    settings = TrainingSettings(**{**vars(trained[1]), **short, "held_out": ("seen anna",)})
+    start = trained[0] / "speech.npz"
+    train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
+    # dora, whom their corpus holds out, is one of them now; clara is whom it validates on
+    assert SpeechModel.load(tmp_path).config.styles == ("average", "anna", "berta", "seen berta", "seen dora")
+    with pytest.raises(TalkerError, match=r"nobody is called nemo in .*seen anna, seen berta"):
+        hold_out(read_corpus(people), ("nemo",))
+    assert [one.split for one in hold_out(read_corpus(people), None)] == [one.split for one in read_corpus(people)]
+
+
+def test_only_people_s_gap_is_asked_to_go_with_the_camera_s():
+    torch = pytest.importorskip("torch")
+    shapes = np.zeros((1, 5023, 3), np.float32)
+    shapes[0, LOWER_LIP, 1] = -0.001
+    basis = speech_data.Basis(shapes, speech_data.vertex_weights(load_head()))
+    loss = MouthLoss(basis, TrainingSettings(agreement=2.0))
+    target = 4 - 4 * torch.cos(torch.arange(60) / 5)[None, :, None].repeat(2, 1, 1)
+    late = target.roll(15, dims=1)
+    nobody, first = torch.tensor([False, False]), torch.tensor([True, False])
+    assert "agreement" not in loss(late, target)
+    assert float(loss(late, target, watched=nobody)["agreement"]) == 0
+    assert float(loss(target, target, watched=first)["agreement"]) == pytest.approx(0, abs=1e-4)
+    one, both = (float(loss(late, target, watched=watched)["agreement"]) for watched in (first, ~nobody))
+    assert one > 1.5 and both == pytest.approx(2 * one)
 
 
 def test_only_contacts_count_where_the_way_is_not_followed():
