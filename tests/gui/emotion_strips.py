@@ -61,6 +61,7 @@ def emotions():
     yield from hands.press("show_strips", lambda: nla() is not None)
     yield 3.0
     bgui.shot("glance")
+    assert not nla().spaces.active.show_region_ui, "an empty sidebar takes a quarter of the strips' width"
     cut("strips", "NLA_EDITOR", None)
     bpy.context.scene.frame_set(40)
     yield from hands.press("add_emotion", lambda: len(emotion_strips()) == 2)
