@@ -107,6 +107,8 @@ class BakePanel(TalkerPanel, bpy.types.Panel):
         else:
             problem = bake_problem(context)
             label, plan = ("Bake", "") if problem else bake_plan(settings)
+            # Blender 4.3 takes the first text below for the bar that lay under the pointer, and fills it like one
+            row.separator(factor=0.0)
             row.operator(Bake.bl_idname, text=label, icon="PLAY")
             if problem or plan:
                 explain(layout, context, problem or plan)
@@ -204,13 +206,21 @@ def _file_name(path: str) -> str:
     return os.path.basename(path.replace("\\", "/"))
 
 
+def _sentence(settings: TalkerSettings, text: str) -> str:
+    """The text with a capital letter; a name of head or recording that it begins with stays as it is spelled."""
+    names = [settings.audio, *(line.name for line in animation.lines(settings.target))]
+    names += [settings.target.name] if settings.target else []
+    named = any(name and text.startswith((f"{name} ", f"{name}:")) for name in names)
+    return text if named else text[:1].upper() + text[1:]
+
+
 def explain(layout: bpy.types.UILayout, context: bpy.types.Context, reason: str, icon: str = "INFO") -> None:
     """Say why something is grey, in as many short lines as the sidebar's width asks for."""
     width = max(20, int(context.region.width / (7.5 * context.preferences.system.ui_scale)))
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line, reason = "", translated(reason)
-    for word in (reason[0].upper() + reason[1:]).split():
+    line = ""
+    for word in _sentence(context.scene.blendshape_talker, translated(reason)).split():
         if line and len(line) + len(word) + 1 > width - 6:
             column.label(text=line, icon=icon, translate=False)
             line, icon = "", "BLANK1"

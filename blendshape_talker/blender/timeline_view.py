@@ -36,6 +36,7 @@ def open_beside(window: bpy.types.Window, least: int = LEAST) -> bool:
     lower = min(parts, key=lambda area: area.y)
     lower.type = "NLA_EDITOR"
     lower.spaces.active.dopesheet.show_only_selected = False
+    lower.spaces.active.show_region_ui = False  # too low to be read, and a quarter of the width; N shows it
     _unfold(window, lower)
     bpy.app.timers.register(lambda: _show_all(window), first_interval=0.4)
     return True

@@ -12,32 +12,15 @@ import bgui
 import bpy
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
+from hands import curves_of, progress, settings  # noqa: E402
 
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
 SHAPE_FRAME = 40
 
 
-def settings():
-    return bpy.context.scene.blendshape_talker
-
-
-def progress():
-    return bpy.context.window_manager.blendshape_talker
-
-
-def data():
-    keys = settings().target.data.shape_keys if settings().target else None
-    return keys.animation_data if keys else None
-
-
 def strip_of(track):
-    return next((track_.strips[0] for track_ in data().nla_tracks if track_.name == track), None) if data() else None
-
-
-def curves_of(action):
-    return action.layers[0].strips[0].channelbags[0].fcurves if hasattr(action, "layers") else action.fcurves
+    return next(iter(hands.strips(track)), None)
 
 
 def key_count():
@@ -54,23 +37,11 @@ def values(block, frames):
     return np.array(result)
 
 
-def ends():
-    yield from hands.until(lambda: not progress().running, 400, "the end of the job")
-    yield 2.0
-
-
-def undo(undone):
-    yield from hands.point_at(*hands.middle_of_view())
-    yield from hands.keys("ctrl+z")
-    yield from hands.until(undone, 15, "the undo")
-
-
 def bake():
     yield from hands.press("add_demo_head", lambda: settings().target is not None)
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING)
+    yield from hands.open_recording()
     yield from hands.press("bake", lambda: progress().running or strip_of("Speech") is not None)
-    yield from ends()
+    yield from hands.job_ends()
     bgui.shot("baked")
 
 
@@ -79,7 +50,7 @@ def next_take():
     kept = [tuple(key.co) for key in curves_of(before)[4].keyframe_points]
     yield from hands.unfold("next_take", "speech_strength")
     yield from hands.press("next_take", lambda: settings().take == 1)
-    yield from ends()
+    yield from hands.job_ends()
     fresh = [tuple(key.co) for key in curves_of(strip_of("Speech").action)[4].keyframe_points]
     print("take", settings().take, "moves a shape by", np.abs(np.array(fresh) - kept).max(), flush=True)
     assert fresh != kept
@@ -102,7 +73,7 @@ def keep_my_keys():
     print("kept", after[25] - before[25], "25 frames away", np.abs(after - before)[[0, 50]].max(), flush=True)
     assert abs(after[25] - before[25] - 0.5) < 1e-4 and np.abs(after - before)[[0, 50]].max() < 1e-4
     bgui.shot("kept")
-    yield from undo(lambda: strip_of("My Keys") is None)
+    yield from hands.undo(lambda: strip_of("My Keys") is None)
     yield from hands.press("keep_keys", lambda: strip_of("My Keys") is not None)
 
 
@@ -117,7 +88,7 @@ def bake_range():
     bgui.shot("range")
     yield from hands.keys("Return")
     yield from hands.until(lambda: progress().running or now() != before, 20, "the range's bake")
-    yield from ends()
+    yield from hands.job_ends()
     moved = [frame for (frame, value), (_, other) in zip(before, now(), strict=True) if value != other]
     print("range", moved[0], "to", moved[-1], "of", len(before), flush=True)
     assert before[0] == now()[0] and before[-1] == now()[-1] and len(moved) < len(before)
@@ -126,7 +97,7 @@ def bake_range():
 def reduce_keys():
     before = key_count()
     yield from hands.press("reduce_keys(error='0.5'", lambda: progress().running or key_count() < before)
-    yield from ends()
+    yield from hands.job_ends()
     yield from hands.until(lambda: key_count() < before, 10, "fewer keys")
     print("keys of speech", before, "became", key_count(), flush=True)
     bgui.shot("reduced")
@@ -135,7 +106,7 @@ def reduce_keys():
 def look_at_curves():
     area = next(area for area in bgui.window().screen.areas if area.type in ("DOPESHEET_EDITOR", "GRAPH_EDITOR"))
     area.type = "GRAPH_EDITOR"
-    animation = data()
+    animation = settings().target.data.shape_keys.animation_data
     for track in animation.nla_tracks:
         for strip in track.strips:
             strip.select = strip == strip_of("Speech")
@@ -155,9 +126,7 @@ def look_at_curves():
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from bake()
     yield from next_take()
     yield from bake_range()

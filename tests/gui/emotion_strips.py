@@ -13,31 +13,17 @@ import sys
 import bgui
 import bpy
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
-
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
+from hands import curves_of, progress, settings, strips  # noqa: E402
 
 
-def progress():
-    return bpy.context.window_manager.blendshape_talker
-
-
-def tracks():
-    keys = settings().target.data.shape_keys
-    return list(keys.animation_data.nla_tracks) if keys and keys.animation_data else []
-
-
-def strips(track="Expression"):
-    return [strip for item in tracks() if item.name.startswith(track) for strip in item.strips]
+def emotion_strips():
+    return strips("Expression")
 
 
 def names():
-    return sorted(strip.name for strip in strips())
+    return sorted(strip.name for strip in emotion_strips())
 
 
 def cut(name, kind="VIEW_3D", part="UI"):
@@ -55,19 +41,13 @@ def nla():
     return next((area for area in bgui.window().screen.areas if area.type == "NLA_EDITOR"), None)
 
 
-def undo():
-    yield from hands.point_at(*hands.middle_of_view())
-    yield from hands.keys("ctrl+z")
-    yield 1.5
-
-
 def bake():
     bpy.ops.blendshape_talker.add_demo_head()
-    settings().audio, settings().emotion = RECORDING, "happy"
+    settings().audio, settings().emotion = hands.RECORDING, "happy"
     yield 1.0
     roomy = bgui.area().height > 850 * bpy.context.preferences.system.ui_scale  # before it is shared
-    yield from hands.press("bake", lambda: progress().running or strips())
-    yield from hands.until(lambda: not progress().running and strips(), 400, "the end of the bake")
+    yield from hands.press("bake", lambda: progress().running or emotion_strips())
+    yield from hands.until(lambda: not progress().running and emotion_strips(), 400, "the end of the bake")
     yield 4.0
     cut("baked")
     assert names() == ["happy"]
@@ -81,16 +61,16 @@ def emotions():
     yield from hands.press("show_strips", lambda: nla() is not None)
     yield 3.0
     bgui.shot("glance")
+    assert not nla().spaces.active.show_region_ui, "an empty sidebar takes a quarter of the strips' width"
     cut("strips", "NLA_EDITOR", None)
     bpy.context.scene.frame_set(40)
-    yield from hands.press("add_emotion", lambda: len(strips()) == 2)
+    yield from hands.press("add_emotion", lambda: len(emotion_strips()) == 2)
     yield 1.5
     cut("added")
-    added = next(strip for strip in strips() if strip.select)
+    added = next(strip for strip in emotion_strips() if strip.select)
     assert abs(added.frame_start - 40) < 1e-3, added.frame_start
-    yield from undo()
-    assert len(strips()) == 1, "an undo does not take the strip away"
-    yield from hands.press("add_emotion", lambda: len(strips()) == 2)
+    yield from hands.undo(lambda: len(emotion_strips()) == 1)
+    yield from hands.press("add_emotion", lambda: len(emotion_strips()) == 2)
     settings().strip_emotion = "surprised"
     yield from hands.press("swap_emotion", lambda: "surprised" in names())
     yield 1.5
@@ -100,7 +80,7 @@ def emotions():
 def move_by_hand():
     area = nla()
     region = next(region for region in area.regions if region.type == "WINDOW")
-    target = next(strip for strip in strips() if strip.name == "surprised")
+    target = next(strip for strip in emotion_strips() if strip.name == "surprised")
     start, seen = target.frame_start, lips()["blendshape_talker_seen"]
     x, y = bgui.screen_xy(region.x + 0.5 * region.width, region.y + 0.5 * region.height)
     yield from hands.point_at(x, y)
@@ -145,18 +125,11 @@ def turn_sliders():
 
 def curves():
     data = settings().target.animation_data
-    action = data.action if data else None
-    if action is None:
-        return []
-    if not hasattr(action, "layers"):
-        return list(action.fcurves)
-    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-    return [curve for bag in bags for curve in bag.fcurves]
+    return curves_of(data.action if data else None)
 
 
 def test():
-    yield 1.0
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from bake()
     yield from emotions()
     yield from move_by_hand()

@@ -7,7 +7,6 @@ xdo(xdotool's arguments), shot(name), screen_xy(x, y), area(), region(kind), win
 Pictures, in order: default, head, menu, recordings, ready, bar, result, undone, cancelled.
 """
 
-import importlib
 import os
 import sys
 import time
@@ -16,24 +15,11 @@ import bgui
 import bpy
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
+from hands import is_baked, progress, settings  # noqa: E402
 
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
 UPPER_LIP, LOWER_LIP = 3546, 3504  # vertices of FLAME
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
-
-
-def progress():
-    return bpy.context.window_manager.blendshape_talker
-
-
-def is_baked():
-    target = settings().target
-    return target is not None and target.data.shape_keys is not None
 
 
 def box(item):
@@ -77,9 +63,8 @@ def pick_every_emotion():
 
 
 def open_the_recording():
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING, picture="recordings")
-    assert settings().audio == RECORDING, settings().audio
+    yield from hands.open_recording(picture="recordings")
+    assert settings().audio == hands.RECORDING, settings().audio
     yield 1.0
     bgui.shot("ready")
 
@@ -105,17 +90,14 @@ def bake_and_watch_the_bar():
 
 def undo_and_cancel():
     before = bpy.context.scene.frame_end
-    yield from hands.point_at(*hands.middle_of_view())
-    yield from hands.keys("ctrl+z")
-    yield from hands.until(lambda: not is_baked(), 10, "the undo of the bake")
-    assert settings().target is not None and settings().audio == RECORDING and settings().emotion == "happy"
+    yield from hands.undo(lambda: not is_baked())
+    assert settings().target is not None and settings().audio == hands.RECORDING and settings().emotion == "happy"
     assert bpy.context.scene.sync_mode == "NONE", "the undo leaves playback changed"
     yield 1.0
     bgui.shot("undone")
 
     # a recording that was heard is baked again before anybody finds Escape
-    addon = next(name for name in bpy.context.preferences.addons.keys() if name.endswith("blendshape_talker"))
-    importlib.import_module(f"{addon}.blender.networks")._talkers.clear()
+    hands.module("blender.networks")._talkers.clear()
     yield from hands.press("bake", lambda: progress().running)
     yield from hands.keys("Escape")
     yield from hands.until(lambda: not progress().running, 200, "the cancel")
@@ -126,9 +108,7 @@ def undo_and_cancel():
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield 1.0
     bgui.shot("default")
     yield from add_the_demo_head()

@@ -1,14 +1,52 @@
 """A pointer and a keyboard in real Blender: finds a button of the sidebar by hovering, presses it, picks from its menu,
-types paths into a file browser. Nothing is set from Python; what happened is only read there.
+types paths into a file browser. Nothing of a scene is set from Python; what happened is only read there.
 
-Needs `bgui` (see panel_in_blender.py). All functions are generators for Blender's event loop: `yield from` them.
+Needs `bgui` (see first_five_minutes.py). All that presses something is a generator for Blender's event loop:
+`yield from` it. What only reads what Blender holds stands first.
 """
+
+import importlib
 
 import bgui
 import bpy
 
 STEP = 9  # pixels between two looks at the sidebar; a button is 20 high
+RECORDING = next((path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3"))), "")
+ADDON = next(name for name in bpy.context.preferences.addons.keys() if name.endswith("blendshape_talker"))
 _found: dict[str, tuple[int, int]] = {}
+
+
+def module(path):
+    """A module of the add-on by its path inside the package (``blender.networks``)."""
+    return importlib.import_module(f"{ADDON}.{path}")
+
+
+def settings():
+    return bpy.context.scene.blendshape_talker
+
+
+def progress():
+    return bpy.context.window_manager.blendshape_talker
+
+
+def is_baked():
+    target = settings().target
+    return target is not None and target.data.shape_keys is not None
+
+
+def strips(track, owner=None):
+    """Strips of the NLA tracks whose names begin so, of the head's shape keys or an object."""
+    owner = owner or (settings().target and settings().target.data.shape_keys)
+    tracks = owner.animation_data.nla_tracks if owner and owner.animation_data else ()
+    return [strip for item in tracks if item.name.startswith(track) for strip in item.strips]
+
+
+def curves_of(action):
+    """F-curves of an Action, with slots or as Blender 4.3 knows it; none of none."""
+    if not hasattr(action, "layers"):
+        return list(action.fcurves) if action else []
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return [curve for bag in bags for curve in bag.fcurves]
 
 
 def until(happened, seconds, what):
@@ -60,6 +98,18 @@ def open_tab(name):
             *bgui.screen_xy(region.x + region.width - 8, region.y + region.height - (20 + 22 * number) * scale)
         )
     raise AssertionError(f"the sidebar has no tab {name}")
+
+
+def open_talker():
+    yield 1.0
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
+    yield from open_tab("Talker")
+
+
+def undo(undone):
+    yield from point_at(*middle_of_view())
+    yield from keys("ctrl+z")
+    yield from until(undone, 15, "the undo")
 
 
 def under_the_pointer(kind="UI"):
@@ -214,6 +264,16 @@ def choose_file(path, picture=None):
         yield 2.0
     yield from until(lambda: file_browser() is None, 60, "the end of the file browser")
     yield 1.0
+
+
+def open_recording(picture=None):
+    yield from press("open_recording", lambda: file_browser() is not None)
+    yield from choose_file(RECORDING, picture)
+
+
+def job_ends():
+    yield from until(lambda: not progress().running, 400, "the end of the job")
+    yield 2.0
 
 
 def tick(row, read):

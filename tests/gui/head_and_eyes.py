@@ -13,27 +13,13 @@ import bgui
 import bpy
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
-
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
-
-
-def progress():
-    return bpy.context.window_manager.blendshape_talker
+from hands import is_baked, progress, settings, strips  # noqa: E402
 
 
 def armature():
     return next((item for item in bpy.data.objects if item.type == "ARMATURE"), None)
-
-
-def is_baked():
-    target = settings().target
-    return target is not None and target.data.shape_keys is not None
 
 
 def turned(name="head"):
@@ -47,9 +33,8 @@ def turned(name="head"):
     return float(np.degrees(np.ptp(np.array(found), axis=0).max()))
 
 
-def strips(track):
-    tracks = armature().animation_data.nla_tracks
-    return [strip for item in tracks if item.name.startswith(track) for strip in item.strips]
+def head_strip():
+    return strips("Head", armature())[0]
 
 
 def the_sound():
@@ -58,8 +43,7 @@ def the_sound():
 
 
 def spoken():
-    keys = settings().target.data.shape_keys
-    return next(track for track in keys.animation_data.nla_tracks if track.name == "Speech").strips[0]
+    return strips("Speech")[0]
 
 
 def joints_and_bake():
@@ -68,11 +52,10 @@ def joints_and_bake():
     yield from hands.press("add_joints", lambda: armature() is not None)
     yield 1.0
     bgui.shot("joints")
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING)
+    yield from hands.open_recording()
     yield from hands.press("bake", lambda: progress().running or is_baked())
-    yield from hands.until(lambda: not progress().running, 400, "the end of the bake")
-    yield 3.0
+    yield from hands.job_ends()
+    yield 1.0
     print(f"head {turned():.1f} degrees, eyes {turned('eye_L'):.1f} degrees", flush=True)
     assert turned() > 1.0 and turned("eye_L") > 1.0
     bgui.shot("moving")
@@ -89,16 +72,16 @@ def scroll_down():
 
 def another_off_and_stronger():
     yield from scroll_down()
-    before = strips("Head")[0].action.name, turned()
+    before = head_strip().action.name, turned()
     yield from hands.press("move_again(", lambda: abs(turned() - before[1]) > 1e-3)
     bgui.shot("again")
     full = turned()
     yield from hands.find("mute", share=0.07)  # the eye at the left edge
-    yield from hands.press("mute", lambda: strips("Head")[0].mute)
+    yield from hands.press("mute", lambda: head_strip().mute)
     yield 1.0
     bgui.shot("still")
     assert turned() < 1e-3
-    yield from hands.press("mute", lambda: not strips("Head")[0].mute)
+    yield from hands.press("mute", lambda: not head_strip().mute)
     yield from hands.type_into("head", "2")
     yield from hands.until(lambda: abs(turned() - 2 * full) < 0.05 * full, 15, "twice the motion")
     bgui.shot("strong")
@@ -113,14 +96,12 @@ def sound_moved_and_brought_back():
     bgui.shot("apart")
     yield from hands.press("bring_in_step", lambda: spoken().frame_start == start + 25)
     yield 2.0
-    assert strips("Head")[0].frame_start == start + 25
+    assert head_strip().frame_start == start + 25
     bgui.shot("in_step")
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from joints_and_bake()
     yield from another_off_and_stronger()
     yield from sound_moved_and_brought_back()

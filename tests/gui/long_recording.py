@@ -11,18 +11,9 @@ import time
 import bgui
 import bpy
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
-
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
-
-
-def progress():
-    return bpy.context.window_manager.blendshape_talker
+from hands import progress, settings  # noqa: E402
 
 
 def is_writing():
@@ -40,12 +31,9 @@ def nothing_is_left():
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from hands.press("add_demo_head", lambda: settings().target is not None)
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING)
+    yield from hands.open_recording()
 
     yield from bake_until_it_writes()
     assert [action.name for action in bpy.data.actions], "nothing is written beforehand"
@@ -64,8 +52,7 @@ def test():
     assert not any("draft" in action.name for action in bpy.data.actions if action.users)
 
     if not settings().audio:
-        yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-        yield from hands.choose_file(RECORDING)
+        yield from hands.open_recording()
     yield from hands.press("bake", lambda: progress().running)
     seen, last, longest = [], time.time(), 0.0
     while progress().running:
@@ -80,8 +67,7 @@ def test():
     print(f"the bar stood at {sorted(set(seen))}; Blender answered at the latest after {longest:.2f} s", flush=True)
     assert len(set(seen)) > 2
     assert not any("draft" in action.name for action in bpy.data.actions)
-    keys = settings().target.data.shape_keys
-    assert [track.name for track in keys.animation_data.nla_tracks if track.strips]
+    assert hands.strips("")
 
 
 bgui.go(test())

@@ -11,23 +11,17 @@ import tempfile
 from pathlib import Path
 
 import bgui
-import bpy
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
+from hands import progress, settings  # noqa: E402
 
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
 FOLDER = Path(tempfile.mkdtemp())
-PACKAGE = "bl_ext.user_default.blendshape_talker"
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
 
 
 def lines():
-    return sys.modules[f"{PACKAGE}.blender.animation"].lines(settings().target)
+    return hands.module("blender.animation").lines(settings().target)
 
 
 def shape_of(item):
@@ -38,16 +32,15 @@ def shape_of(item):
 
 def bake(count):
     """Press Bake and wait for the ``count``-th line."""
-    state = bpy.context.window_manager.blendshape_talker
-    yield from hands.press("bake", lambda: state.running or len(lines()) == count)
-    yield from hands.until(lambda: not state.running and len(lines()) == count, 400, f"line {count}")
+    yield from hands.press("bake", lambda: progress().running or len(lines()) == count)
+    yield from hands.until(lambda: not progress().running and len(lines()) == count, 400, f"line {count}")
     yield 2.0
 
 
 def write_smiling_head(path):
     """The demo head with the library's happy face on, as an OBJ; how far that moved it at most, in metres."""
-    library = sys.modules[f"{PACKAGE}.expression.library"].ExpressionLibrary.load()
-    head = sys.modules[f"{PACKAGE}.face.flame"].load_head()
+    library = hands.module("expression.library").ExpressionLibrary.load()
+    head = hands.module("face.flame").load_head()
     shape = np.tensordot(library.emotions["happy"].apex, library.basis, 1)
     rows = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in head.vertices + shape]
     rows += ["f " + " ".join(str(corner + 1) for corner in face) for face in head.faces]
@@ -77,8 +70,7 @@ def add_a_mouth():
 
 def speak_cues():
     (FOLDER / "cues.csv").write_text("start,end,emotion,intensity\n0,2,happy,1\n2,4,angry,0.8\n3.5,6,surprised,1\n")
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING)
+    yield from hands.open_recording()
     yield from hands.unfold("start_frame", "intensity")
     yield from hands.press("open_cues", lambda: hands.file_browser() is not None)
     yield from hands.choose_file(FOLDER / "cues.csv")
@@ -119,9 +111,7 @@ def export_without_the_mouth():
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from import_a_smile()
     yield from add_a_mouth()
     yield from speak_cues()

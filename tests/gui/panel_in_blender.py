@@ -15,35 +15,11 @@ import bgui
 import bpy
 import numpy as np
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
+from hands import curves_of, is_baked, progress, settings  # noqa: E402
 
-RECORDING = next(path for path in bgui.FILES if path.endswith((".flac", ".wav", ".ogg", ".mp3")))
 FOLDER = Path(tempfile.mkdtemp())
-
-
-def progress():
-    return bpy.context.window_manager.blendshape_talker
-
-
-def settings():
-    return bpy.context.scene.blendshape_talker
-
-
-def is_baked():
-    target = settings().target
-    return target is not None and target.data.shape_keys is not None
-
-
-def bake_ends():
-    yield from hands.until(lambda: not progress().running, 400, "the end of the bake")
-    yield 2.0
-
-
-def undo():
-    yield from hands.point_at(*hands.middle_of_view())
-    yield from hands.keys("ctrl+z")
-    yield 1.0
 
 
 def write_other_head(path):
@@ -82,12 +58,11 @@ def import_a_mesh():
 
 
 def bake_and_turn_strengths():
-    yield from hands.press("open_recording", lambda: hands.file_browser() is not None)
-    yield from hands.choose_file(RECORDING)
+    yield from hands.open_recording()
     places = yield from hands.pick_every("emotion", lambda: settings().emotion, ["happy"])
     yield from hands.pick("emotion", places["happy"], lambda: settings().emotion, "happy")
     yield from hands.press("bake", lambda: progress().running or is_baked())
-    yield from bake_ends()
+    yield from hands.job_ends()
     bgui.shot("baked")
     full = shown_vertices()
     for name, words, value, picture in (("strength", "0.4", 0.4, "weak"), ("speech_strength", "0.5", 0.5, "mumbled")):
@@ -98,8 +73,8 @@ def bake_and_turn_strengths():
         moved = np.abs(shown_vertices() - full).max()
         print(f"{name} moves the face by {moved:.2f} mm", flush=True)
         assert moved > 1.0, "the slider changes nothing to see"
-        yield from undo()
-        assert abs(getattr(settings(), name) - 1.0) < 1e-6 and is_baked(), "an undo does not take the slider back"
+        yield from hands.undo(lambda: abs(getattr(settings(), name) - 1.0) < 1e-6)  # noqa: B023
+        assert is_baked(), "the undo of a slider takes the bake too"
 
 
 def export():
@@ -122,11 +97,8 @@ def export():
 
 
 def bake_again_over_hand_made_keys():
-    keys = settings().target.data.shape_keys
-    track = next(track for track in keys.animation_data.nla_tracks if track.name.startswith("Speech"))
-    action = track.strips[0].action
-    curves = action.layers[0].strips[0].channelbags[0].fcurves if hasattr(action, "layers") else action.fcurves
-    curves[0].keyframe_points[20].co[1] += 0.3
+    action = hands.strips("Speech")[0].action
+    curves_of(action)[0].keyframe_points[20].co[1] += 0.3
     edited = action.name
 
     yield from hands.click(*(yield from hands.find("bake")))
@@ -140,15 +112,13 @@ def bake_again_over_hand_made_keys():
     yield from hands.keys("Return")
     # a recording that was heard is baked in a moment: what came of it is waited for
     yield from hands.until(lambda: bpy.data.actions[edited].use_fake_user, 30, "a bake that keeps the edited Action")
-    yield from bake_ends()
+    yield from hands.job_ends()
     print("actions", [action.name for action in bpy.data.actions], flush=True)
     bgui.shot("kept")
 
 
 def test():
-    yield 1.0
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # without a window manager windows lie about
-    yield from hands.open_tab("Talker")
+    yield from hands.open_talker()
     yield from import_a_mesh()
     yield from bake_and_turn_strengths()
     yield from export()

@@ -5,7 +5,6 @@ Not a pytest test; see first_five_minutes.py for how it is started and what it n
 Pictures, in order: page, testing, tested, refused.
 """
 
-import importlib
 import os
 import sys
 import tempfile
@@ -14,25 +13,20 @@ import time
 import bgui
 import bpy
 
-sys.path.insert(0, os.path.dirname(next(path for path in bgui.FILES if path.endswith("hands.py"))))
+sys.path += map(os.path.dirname, bgui.FILES)
 import hands  # noqa: E402
-
-ADDON = next(name for name in bpy.context.preferences.addons.keys() if name.endswith("blendshape_talker"))
-
-
-def state():
-    return bpy.context.window_manager.blendshape_talker
+from hands import progress, settings  # noqa: E402
 
 
 def page():
-    return bpy.context.preferences.addons[ADDON].preferences
+    return bpy.context.preferences.addons[hands.ADDON].preferences
 
 
 def networks_load_while_blender_goes_on():
-    networks = importlib.import_module(f"{ADDON}.blender.networks")
-    yield from hands.open_tab("Talker")
+    networks = hands.module("blender.networks")
+    yield from hands.open_talker()
     assert networks._loading is None, "something was loaded before there was a head"
-    yield from hands.press("add_demo_head", lambda: bpy.context.scene.blendshape_talker.target is not None)
+    yield from hands.press("add_demo_head", lambda: settings().target is not None)
     yield from hands.until(lambda: networks._loading is not None, 10, "the beginning of the loading")
     began, longest, last = time.time(), 0.0, time.time()
     while not networks._loading.done and time.time() - began < 300:
@@ -71,7 +65,7 @@ def the_page():
     bgui.area().type = "PREFERENCES"
     yield 1.0
     first = bgui.window()
-    bpy.ops.preferences.addon_show(module=ADDON)
+    bpy.ops.preferences.addon_show(module=hands.ADDON)
     for window in [window for window in bpy.context.window_manager.windows if window != first]:
         with bpy.context.temp_override(window=window):
             bpy.ops.wm.window_close()  # 4.x shows the page in a window of its own besides
@@ -79,13 +73,13 @@ def the_page():
     bgui.area("PREFERENCES").tag_redraw()
     yield 2.0
     bgui.shot("page")
-    yield from press("test_devices", lambda: state().testing, 10)
+    yield from press("test_devices", lambda: progress().testing, 10)
     bgui.shot("testing")
-    yield from hands.until(lambda: not state().testing, 400, "the end of the test")
+    yield from hands.until(lambda: not progress().testing, 400, "the end of the test")
     yield 1.0
     bgui.shot("tested")
-    print("tested:", state().devices.replace("\n", " | "), flush=True)
-    assert "Choose" in state().devices
+    print("tested:", progress().devices.replace("\n", " | "), flush=True)
+    assert "Choose" in progress().devices
 
     page().torch_folder = tempfile.mkdtemp()
     yield 1.0
