@@ -30,9 +30,8 @@ class PresencePanel(PanelBelowBake, bpy.types.Panel):
             strips = [strip for _, strip, _ in motion.strips_of(holder, line.uid, layer)]
             if strips:
                 row = column.row(align=True)
-                row.prop(
-                    strips[0], "mute", text="", icon="HIDE_OFF", emboss=False
-                )  # muted: Blender draws the icon before
+                # a muted strip's eye is shut: there Blender draws the icon that stands before this one
+                row.prop(strips[0], "mute", text="", icon="HIDE_OFF", emboss=False)
                 slider = row.row(align=True)
                 slider.active = not strips[0].mute
                 slider.prop(context.scene.blendshape_talker_presence, layer, slider=True)
