@@ -1,4 +1,4 @@
-"""How the mouth moves against people whom a camera saw and no network knows: `evaluate people` prints one table.
+"""How the mouth moves against people whom a camera saw and a network does not know: `evaluate people`, one table.
 
 The reference is what was measured, before anything was fitted or restored: the gap between the lips, the width of the
 mouth and how far the lips come forwards (of which one camera in front of a face sees little). A figure of a person is
@@ -208,7 +208,6 @@ def leave_out(
             report((number + 0.95 * fraction) / len(each), f"without {person}: {message}")
 
         target = Path(work) / f"without_{person}" / "speech.npz"
-        target.parent.mkdir(parents=True, exist_ok=True)
         without = replace(settings, held_out=(person, *alone))
         train(speech, target, cache, without, step, people=corpus, start=start)
         models[person] = mouth_of(SpeechModel.load(target.parent))

@@ -181,6 +181,7 @@ def train(
         raise TalkerError(f"{out}: the weights' file must end in .npz")
     torch.manual_seed(settings.seed)
     sequences = read_corpus(corpus)
+    their = hold_out(read_corpus(people), settings.held_out) if people else []
     begun = load_weights(start) if start else None
     if begun:
         basis = Basis(begun[2], vertex_weights(load_head()))
@@ -191,10 +192,7 @@ def train(
     examples = prepare(sequences, basis, encoder, cache, *copies, settings.seed, progress)
     seen: set[str] = set()
     if people:
-        their, twice = (
-            hold_out(read_corpus(people), settings.held_out),
-            (settings.people_copies, settings.people_copies),
-        )
+        twice = (settings.people_copies, settings.people_copies)
         examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
         seen = {sequence.subject for sequence in their}
         if settings.sung_seconds:
