@@ -6,7 +6,7 @@ import pytest
 
 from blendshape_talker.blender import animation, joints, motion, scene_io, step
 from blendshape_talker.blender.lines import sound
-from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS
+from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS, set_strip_time, strip_time
 from blendshape_talker.face.flame import VERTEX_COUNT
 
 
@@ -75,7 +75,7 @@ def test_in_step_by_one_button(head):
     ops.add_joints()
     assert not ops.bring_in_step.poll()
     (strip,) = sound.pieces_of(scene, line_of(head).uid)
-    strip.frame_start += 12
+    set_strip_time(strip, "content_start", strip_time(strip, "content_start") + 12)
     assert ops.bring_in_step.poll()
     ops.bring_in_step()
     assert line_of(head).frames[0] == 13 and not ops.bring_in_step.poll()

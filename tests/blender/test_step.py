@@ -8,6 +8,7 @@ import pytest
 
 from blendshape_talker.blender import animation, bake, joints, scene_io, step
 from blendshape_talker.blender.lines import sound
+from blendshape_talker.blender.lines.versions import set_strip_time, strip_time
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import VERTEX_COUNT
 from blendshape_talker.speech.frames import keep_contacts, resample
@@ -62,10 +63,10 @@ def test_the_face_follows_a_moved_sound_strip(baked):
     scene, head = baked
     assert step.out_of_step(scene, line_of(head)) is None
     before = {layer: list(starts) for layer, starts in spans(head).items()}
-    the_sound(scene, head).frame_start = 61
+    set_strip_time(the_sound(scene, head), "content_start", 61)
     assert "50 frames before" in step.out_of_step(scene, line_of(head))
     assert "face follows" in step.bring_in_step(scene, head, line_of(head))
-    assert the_sound(scene, head).frame_start == 61
+    assert strip_time(the_sound(scene, head), "content_start") == 61
     assert spans(head) == {layer: [start + 50 for start in starts] for layer, starts in before.items()}
     assert step.out_of_step(scene, line_of(head)) is None
 
@@ -77,16 +78,17 @@ def test_the_sound_follows_moved_nla_strips_and_then_the_other_way(baked):
             strip.frame_start_ui += 20
     assert "20 frames after" in step.out_of_step(scene, line_of(head))
     assert "sound follows" in step.bring_in_step(scene, head, line_of(head))
-    assert the_sound(scene, head).frame_start == 31
-    the_sound(scene, head).frame_start = 4
+    assert strip_time(the_sound(scene, head), "content_start") == 31
+    set_strip_time(the_sound(scene, head), "content_start", 4)
     step.bring_in_step(scene, head, line_of(head))
-    assert line_of(head).frames[0] == 4 and the_sound(scene, head).frame_start == 4
+    assert line_of(head).frames[0] == 4 and strip_time(the_sound(scene, head), "content_start") == 4
 
 
 def test_cuts_go_along_either_way(baked):
     scene, head = baked
     strip = the_sound(scene, head)
-    strip.frame_final_start, strip.frame_final_end = 21, 51
+    set_strip_time(strip, "left_handle", 21)
+    set_strip_time(strip, "right_handle", 51)
     assert "cut differently" in step.out_of_step(scene, line_of(head))
     step.bring_in_step(scene, head, line_of(head))
     for layer in ("speech", "blinks"):
@@ -98,9 +100,12 @@ def test_cuts_go_along_either_way(baked):
     spoken.action_frame_start, spoken.frame_start_raw = 26, 26
     assert step.out_of_step(scene, line_of(head))
     step.bring_in_step(scene, head, line_of(head))
-    assert the_sound(scene, head).frame_final_start == 26 and the_sound(scene, head).frame_start == 11
+    assert (
+        strip_time(the_sound(scene, head), "left_handle") == 26
+        and strip_time(the_sound(scene, head), "content_start") == 11
+    )
     # the cut taken back
-    the_sound(scene, head).frame_final_start = 11
+    set_strip_time(the_sound(scene, head), "left_handle", 11)
     step.bring_in_step(scene, head, line_of(head))
     assert line_of(head).strips["speech"][0][1].frame_start == 11
 
@@ -117,7 +122,7 @@ def test_after_a_bake_at_another_frame_the_moved_one_still_leads(baked, make_tak
 
 def test_locked_tracks_and_strips_are_left_alone(baked):
     scene, head = baked
-    the_sound(scene, head).frame_start = 31
+    set_strip_time(the_sound(scene, head), "content_start", 31)
     track = line_of(head).strips["speech"][0][0]
     track.lock = True
     with pytest.raises(TalkerError, match="locked"):
@@ -133,7 +138,9 @@ def test_locked_tracks_and_strips_are_left_alone(baked):
 
 def test_a_sound_strip_that_is_locked_leaves_the_face_where_it_is_too(baked):
     scene, head = baked
-    the_sound(scene, head).frame_start = 31  # the face is to follow, and the sound to be cut as the face is
+    set_strip_time(
+        the_sound(scene, head), "content_start", 31
+    )  # the face is to follow, and the sound to be cut as the face is
     spoken = line_of(head).strips["speech"][0][1]
     spoken.action_frame_start, spoken.frame_start_raw = 21, 21
     the_sound(scene, head).lock = True
@@ -153,7 +160,8 @@ def test_the_button_moves_all_lines_or_none(registered, make_head, make_take, tm
         recording = write_sound(tmp_path / f"{name}.wav", 2.0)
         speak(scene, head, make_take(start_frame=frame, about={**about(recording), "name": name}))
     first, last = animation.lines(head)
-    sound.pieces_of(scene, first.uid)[0].frame_start += 10
+    piece = sound.pieces_of(scene, first.uid)[0]
+    set_strip_time(piece, "content_start", strip_time(piece, "content_start") + 10)
     for _, strip in (item for found in last.strips.values() for item in found):
         strip.frame_start_ui += 10
     sound.pieces_of(scene, last.uid)[0].lock = True
@@ -173,7 +181,7 @@ def test_bones_go_along(scene, make_take, tmp_path):
 
     hump = np.sin(np.linspace(0, np.pi, 48))[:, None]
     motion.write(head, line_of(head), motion.Motion(hump * [0.3, 0, 0], hump * [0.1, 0]))
-    the_sound(scene, head).frame_start = 31
+    set_strip_time(the_sound(scene, head), "content_start", 31)
     step.bring_in_step(scene, head, line_of(head))
     starts = {strip.frame_start for track in armature.animation_data.nla_tracks[1:] for strip in track.strips}
     assert starts == {31.0}
@@ -204,5 +212,5 @@ def test_ten_minutes_of_ticks_are_right_to_the_frame(scene, make_head, tmp_path,
     assert len(found) == len(ticks)
     assert np.abs(found - ticks * rate).max() < 0.75  # half a frame, and a third of one of the network's
     exact = 600 * fps / base
-    assert abs(the_sound(scene, head).frame_duration - exact) <= 1.0
+    assert abs(strip_time(the_sound(scene, head), "content_duration") - exact) <= 1.0
     assert abs(line_of(head).frames[1] - exact) <= 1.0
