@@ -5,14 +5,15 @@ their place on any identity, scale or rotation, move with the face, and are shar
 wide at the brows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import bpy
 import numpy as np
 
 from ..face.flame import Head
 
-SKIN, EYES = "Talker skin", "Talker eyes"
+SKIN, EYES, IRIS, PUPIL = "Talker skin", "Talker eyes", "Talker iris", "Talker pupil"
 _REST, _EYE_ANGLE = "talker_rest", "talker_eye_angle"
 _NO_EYE = 4.0  # radians, more than any angle
 _SKIN_COLOR = (0.60, 0.33, 0.235, 1.0)
@@ -35,6 +36,15 @@ _EYE_COLORS = (
     (0.51, (0.02, 0.04, 0.05, 1.0)),
     (0.56, (0.72, 0.69, 0.67, 1.0)),
 )
+# Faces of an eyeball within this angle are pupil, and iris; FLAME's has rings of vertices at 0.14, 0.27, 0.41, 0.54 ...
+_PUPIL_FACES, _IRIS_FACES = 0.2, 0.6
+# One colour each, for the Solid view and for engines, which know no shader nodes
+_PLAIN = {
+    SKIN: (0.78, 0.54, 0.44, 1.0),
+    EYES: (0.80, 0.78, 0.76, 1.0),
+    IRIS: (0.07, 0.14, 0.18, 1.0),
+    PUPIL: (0.004, 0.004, 0.004, 1.0),
+}
 # Outlines on the canonical head: (distance from the middle, height) in units of 60 mm, as curve nodes hold 0 … 1
 _UNIT = 0.06
 _BROW_LINE = ((0.0, 0.61), (0.17, 0.63), (0.40, 0.662), (0.60, 0.682), (0.78, 0.655), (0.93, 0.56), (1.0, 0.47))
@@ -45,20 +55,22 @@ _LIP_BOTTOM = ((0.0, 0.125), (0.15, 0.135), (0.28, 0.18), (0.385, 0.245), (0.42,
 
 
 def dress(target: bpy.types.Object, head: Head, order: np.ndarray | None = None) -> None:
-    """Give a FLAME mesh both materials.
+    """Give a FLAME mesh its materials: skin, whites of the eyes, irises, pupils.
 
     ``head`` is the canonical head; ``order`` (N,): the FLAME vertex of each mesh vertex, its own number if None.
     """
     mesh = target.data
-    for name, make in ((SKIN, _make_skin), (EYES, _make_eyes)):
-        mesh.materials.append(bpy.data.materials.get(name) or make(name))
+    for name in _PLAIN:
+        mesh.materials.append(bpy.data.materials.get(name) or _make(name))
     order = np.arange(len(head.vertices)) if order is None else order
     angles = _eye_angles(head)[order]
     corners = np.empty(len(mesh.loops), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
     first_corners = np.empty(len(mesh.polygons), np.int32)
     mesh.polygons.foreach_get("loop_start", first_corners)
-    mesh.polygons.foreach_set("material_index", (angles[corners[first_corners]] < _NO_EYE).astype(np.int32))
+    outermost = np.maximum.reduceat(angles[corners], first_corners)
+    part = np.select([outermost < angle for angle in (_PUPIL_FACES, _IRIS_FACES, _NO_EYE)], (3, 2, 1), 0)
+    mesh.polygons.foreach_set("material_index", part.astype(np.int32))
     mesh.attributes.new(_EYE_ANGLE, "FLOAT", "POINT").data.foreach_set("value", angles)
     rest = mesh.attributes.new(_REST, "FLOAT_VECTOR", "POINT")
     rest.data.foreach_set("vector", head.vertices[order].astype(np.float32).ravel())
@@ -144,6 +156,41 @@ class _Nodes:
         return next(socket for socket in node.outputs if socket.type == "RGBA")
 
 
+@contextmanager
+def plain(target: bpy.types.Object) -> Iterator[None]:
+    """Our materials on ``target`` have one colour each inside, not painted; as before afterwards.
+
+    glTF and USD take what they cannot read for white. A material that reads an image stays: they know images.
+    """
+    made = {slot.material for slot in target.material_slots if slot.material and not slot.material.library}
+    unplugged = []
+    try:
+        for material in made:
+            nodes = material.node_tree.nodes if material.name.partition(".")[0] in _PLAIN and material.node_tree else ()
+            if any(node.type == "TEX_IMAGE" for node in nodes):
+                continue
+            for shader in (node for node in nodes if node.type == "BSDF_PRINCIPLED"):
+                for link in [link for socket in shader.inputs for link in socket.links]:
+                    unplugged.append((material.node_tree, link.from_socket, link.to_socket))
+                    material.node_tree.links.remove(link)
+        yield
+    finally:
+        for tree, source, sink in unplugged:
+            tree.links.new(source, sink)
+
+
+def _make(name: str) -> bpy.types.Material:
+    material, nodes = _new_material(name)
+    plain = _PLAIN[name]
+    nodes.shader.inputs["Base Color"].default_value = plain
+    material.diffuse_color = plain
+    if name == SKIN:
+        _paint_skin(nodes)
+    else:
+        _paint_eye(nodes)
+    return material
+
+
 def _new_material(name: str) -> tuple[bpy.types.Material, _Nodes]:
     material = bpy.data.materials.new(name)
     if material.node_tree is None:
@@ -158,8 +205,7 @@ def _as_skin(shader: bpy.types.Node) -> None:
     shader.inputs["Subsurface Scale"].default_value = 1.0
 
 
-def _make_skin(name: str) -> bpy.types.Material:
-    material, nodes = _new_material(name)
+def _paint_skin(nodes: _Nodes) -> None:
     _as_skin(nodes.shader)
     rest = nodes.add("ShaderNodeAttribute", attribute_name=_REST)
     parts = nodes.add("ShaderNodeSeparateXYZ", rest.outputs["Vector"])
@@ -191,11 +237,10 @@ def _make_skin(name: str) -> bpy.types.Material:
     nodes.feed(nodes.shader.inputs["Specular IOR Level"], nodes.math("MULTIPLY", outside, 0.5))
     nodes.feed(nodes.shader.inputs["Subsurface Weight"], nodes.math("MULTIPLY", outside, _SUBSURFACE))
     nodes.feed(nodes.shader.inputs["Roughness"], nodes.math("MULTIPLY_ADD", lip, -0.16, 0.48))
-    return material
 
 
-def _make_eyes(name: str) -> bpy.types.Material:
-    material, nodes = _new_material(name)
+def _paint_eye(nodes: _Nodes) -> None:
+    """The whole eye in each of its materials: so the iris' edge is a circle, whatever the faces are."""
     angle = nodes.add("ShaderNodeAttribute", attribute_name=_EYE_ANGLE)
     ramp = nodes.add("ShaderNodeValToRGB", angle.outputs["Fac"])
     elements = ramp.color_ramp.elements
@@ -206,4 +251,3 @@ def _make_eyes(name: str) -> bpy.types.Material:
         element.color = colour
     nodes.feed(nodes.shader.inputs["Base Color"], ramp.outputs["Color"])
     nodes.shader.inputs["Roughness"].default_value = 0.08
-    return material

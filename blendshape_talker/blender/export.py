@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ..errors import TalkerError
-from . import animation
+from . import animation, appearance
 from .export_check import check_export
 from .frame_shift import shifted
 from .joints import joints_of
@@ -117,6 +117,7 @@ def export_head(
         with (
             _only(context, target, [armature] if armature else [], _attached(target) if choices.attached else []),
             _shown(context, _hidden_mouths(target) if choices.attached else []),
+            appearance.plain(target),
             shifted(holders, shift),
             _frames(context.scene, first + shift, last + shift),
         ):

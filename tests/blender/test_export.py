@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mathutils import Vector
 
-from blendshape_talker.blender import animation, export
+from blendshape_talker.blender import animation, export, scene_io
 from blendshape_talker.blender.export_check import check_export
 from blendshape_talker.blender.lines.names import short_names
 from blendshape_talker.errors import TalkerError
@@ -325,3 +325,19 @@ def test_an_fbx_of_plain_scale_is_as_large(baked, tmp_path):
     size = np.ptp(rest, axis=0)
     corners = np.array([head.matrix_world @ Vector(corner) for corner in head.bound_box])
     assert np.abs(np.ptp(corners, axis=0) - size).max() < 0.2 * size.max()
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".usdc"])
+def test_eyes_and_skin_have_their_colours_where_no_shader_nodes_are_known(scene, make_take, tmp_path, suffix):
+    target = scene_io.add_demo_head(bpy.context)
+    animation.write_take(target, make_take(vertices=len(target.data.vertices), frames=5))
+    materials = {slot.material.name: slot.material for slot in target.material_slots}
+    colours = {name: tuple(material.diffuse_color[:3]) for name, material in materials.items()}
+    links = {name: len(material.node_tree.links) for name, material in materials.items()}
+    export.export_head(bpy.context, target, tmp_path / f"head{suffix}")
+    assert {name: len(material.node_tree.links) for name, material in materials.items()} == links
+    read_back(tmp_path / f"head{suffix}")
+    for name, colour in colours.items():
+        found = bpy.data.materials.get(name) or bpy.data.materials[name.replace(" ", "_")]
+        shader = next(node for node in found.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+        assert tuple(shader.inputs["Base Color"].default_value[:3]) == pytest.approx(colour, abs=0.01), name

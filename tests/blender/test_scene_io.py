@@ -82,13 +82,21 @@ def test_the_demo_head_has_faces_uvs_materials_and_is_chosen(scene):
     mesh, head = target.data, load_head()
     assert len(mesh.vertices) == 5023 and len(mesh.polygons) == len(head.faces)
     assert mesh.uv_layers.active is not None and not mesh.validate()
-    assert [material.name for material in mesh.materials] == ["Talker skin", "Talker eyes"]
+    names = [material.name for material in mesh.materials]
+    assert names == ["Talker skin", "Talker eyes", "Talker iris", "Talker pupil"]
     assert bpy.context.view_layer.objects.active == target and target.select_get()
     world = world_positions(target)
     assert world[3546, 1] < world[:, 1].mean() - 0.03  # the lips look along -y, Blender's front
     assert np.ptp(world[:, 2]) > np.ptp(world[:, 0])
-    eyes = {face.material_index for face in mesh.polygons if face.vertices[0] in set(head.left_eye.tolist())}
-    assert eyes == {1}
+    for ball in (head.left_eye, head.right_eye):
+        faces = [face for face in mesh.polygons if face.vertices[0] in set(ball.tolist())]
+        assert {face.material_index for face in faces} == {1, 2, 3}
+        pupil, iris, white = (
+            np.array([face.center[2] for face in faces if face.material_index == part]) for part in (3, 2, 1)
+        )
+        assert pupil.min() > iris.max() and iris.min() > white.max()  # rings, from the front backwards
+    skin, eye, iris, pupil = (np.array(material.diffuse_color[:3]).mean() for material in mesh.materials)
+    assert eye > skin > iris > pupil  # gaze is seen in the Solid view
     assert scene_io.add_demo_head(bpy.context).data.materials[0] == mesh.materials[0]
 
 
