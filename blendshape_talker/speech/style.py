@@ -227,11 +227,6 @@ def fit(
         kept = _PRIOR * known.sum() * np.eye(len(scale))
         rest = inputs.T @ (wanted - gains[measure] * plain)
         own[:, measure] = np.linalg.solve(inputs.T @ inputs + kept, rest) / scale
-    # least squares shrinks what it is not sure of: the mouth opens as far as theirs all the same
-    known = np.isfinite(there[:, 0])
-    reached = np.percentile(made[known] @ (gains[0] * mouth[:, 0] + own[:, 0]), 95)
-    larger = np.clip(np.percentile(there[known, 0], 95) / max(reached, 0.1), 0.7, 1.4)
-    gains[0], own[:, 0] = np.clip(larger * gains[0], *GAIN_RANGE), larger * own[:, 0]
     lips = _MM * basis[:, lip_vertices()].reshape(len(basis), -1)
     habits = (np.linalg.pinv(lips, rcond=1e-3) @ own).T.reshape(2, -1, 3)
     return Style(name, gains, habits)
