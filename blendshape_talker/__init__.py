@@ -3,12 +3,11 @@
 As a Blender extension this module is the entry point; as a library start at :mod:`.pipeline`.
 """
 
-import gc
 import importlib.util
 import os
 import sys
 
-from . import own_torch
+from . import collector, own_torch
 
 # PyTorch's OpenMP threads spin while they wait for each other. Where another program keeps a core busy, Blender itself
 # for one, that made a bake ten times slower than threads that sleep. Read once, when PyTorch is loaded.
@@ -30,14 +29,10 @@ def register() -> None:
     missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
     if missing and missing != ["torch"]:
         raise RuntimeError(_lack(missing))
-    collecting = gc.isenabled()
-    gc.disable()  # what modules bring stays; to look through all of Blender's for it took a tenth of the time
-    try:
+    with collector.at_rest():
         from .blender import registration
-    finally:
-        if collecting:
-            gc.enable()
-    registration.register(_command_line)
+
+        registration.register(_command_line)
     # the preferences, which can be read only now, may name a folder with PyTorch
     if missing and importlib.util.find_spec("torch") is None:
         registration.unregister()

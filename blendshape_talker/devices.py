@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from . import collector
 from .errors import TalkerError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -29,7 +30,8 @@ class Device:
 def available() -> dict[str, bool]:
     """Which of :data:`DEVICES` PyTorch can use; imports it. :class:`TalkerError` where that fails."""
     try:
-        import torch
+        with collector.at_rest():
+            import torch
     except (ImportError, OSError) as error:
         raise TalkerError(f"PyTorch cannot be loaded ({error}); install the extension made for this system") from error
     return {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

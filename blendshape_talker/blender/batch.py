@@ -15,7 +15,8 @@ from ..job import Progress
 from ..settings import check_settings
 from ..speech.style import AVERAGE
 from . import animation, bake, fewer_keys, motion, scene_io
-from .export import export_head, format_of
+from .export import export_head
+from .export_formats import format_of
 from .joints import add_joints
 from .outputs import blender_at_work, whole_outputs
 from .preview import render_preview

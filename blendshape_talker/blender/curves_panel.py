@@ -3,9 +3,8 @@
 import bpy
 
 from . import keep_keys
-from .fewer_keys import BOUNDS
 from .languages.translations import translated
-from .operators.curves import KeepKeys, ReduceKeys, line_problem
+from .operators.curves import BOUNDS, KeepKeys, ReduceKeys, line_problem
 from .operators.takes import BakeRange, NextTake, shown, take_number, take_problem
 from .panels import PanelBelowBake, explain
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from ..errors import TalkerError
 from . import animation, appearance
 from .export_check import check_export
+from .export_formats import ALEMBIC, FBX, Format, format_of
 from .frame_shift import shifted
 from .joints import joints_of
 from .languages.translations import error_said, translated
@@ -22,61 +22,6 @@ from .mouth import mouths_of
 from .outputs import whole_outputs
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Format:
-    """One export format: its label, its operator as ``bpy.ops.<module>.<name>`` and that operator's options."""
-
-    label: str
-    module: str
-    name: str
-    options: dict[str, Any]
-
-    @property
-    def available(self) -> bool:
-        """False in builds without it (Debian's has no Alembic and USD) or with its add-on switched off."""
-        return self.name in dir(getattr(bpy.ops, self.module))
-
-
-# Plain defaults lose the animation: FBX bakes each Action by itself and skips those of shape keys unless both switches
-# are off; it then samples the scene, which is right with strips too. glTF likewise samples the scene in mode SCENE.
-_FBX = Format("FBX", "export_scene", "fbx", {
-    "use_selection": True, "object_types": {"MESH", "ARMATURE"}, "use_mesh_modifiers": False, "add_leaf_bones": False,
-    "bake_anim": True, "bake_anim_use_all_actions": False, "bake_anim_use_nla_strips": False,
-    "bake_anim_step": 1.0, "bake_anim_simplify_factor": 0.0,
-})  # fmt: skip
-_ALEMBIC = Format("Alembic", "wm", "alembic_export", {
-    "selected": True, "uvs": True, "normals": True, "as_background_job": False, "evaluation_mode": "RENDER",
-})  # fmt: skip
-_GLTF = Format("glTF", "export_scene", "gltf", {
-    "export_format": "GLB", "use_selection": True, "export_animations": True, "export_animation_mode": "SCENE",
-    "export_force_sampling": True, "export_morph": True, "export_morph_animation": True, "export_frame_range": True,
-    "export_optimize_animation_size": False, "export_apply": False,
-    "export_anim_scene_split_object": False,  # one animation: what plays the face plays mouth and bones too
-})  # fmt: skip
-_USD = Format("USD", "wm", "usd_export", {
-    "selected_objects_only": True, "export_animation": True, "export_shapekeys": True, "export_textures": False,
-    "export_textures_mode": "KEEP",
-})  # fmt: skip
-FORMATS = {
-    ".fbx": _FBX, ".abc": _ALEMBIC, ".glb": _GLTF, ".usdc": _USD, ".usda": _USD, ".usd": _USD,
-}  # fmt: skip
-
-
-def format_of(path: str | os.PathLike[str]) -> Format:
-    """The format that a file's name asks for; :class:`TalkerError` when there is none or this Blender lacks it."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
-        name, known = Path(path).name, ", ".join(FORMATS)
-        if not suffix:
-            raise TalkerError(translated("{}: cannot export without a suffix; use {}").format(name, known))
-        raise TalkerError(translated("{}: cannot export {}; use {}").format(name, suffix, known))
-    chosen = FORMATS[suffix]
-    if not chosen.available:
-        words = "this Blender has no {} export; enable its add-on or use blender.org's build"
-        raise TalkerError(translated(words).format(chosen.label))
-    return chosen
 
 
 @dataclass(frozen=True)
@@ -103,7 +48,7 @@ def export_head(
     exported all the same.
     """
     chosen = format_of(path)
-    if choices.plain_scale and chosen is _FBX:
+    if choices.plain_scale and chosen is FBX:
         chosen = replace(chosen, options={**chosen.options, "apply_scale_options": "FBX_SCALE_ALL"})
     holders = _holders(target)
     armature = joints_of(target)
@@ -183,7 +128,7 @@ def _hidden_mouths(target: bpy.types.Object) -> list[bpy.types.Object]:
 def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     """Call the operator for what is selected; :class:`TalkerError` when it refuses."""
     options = dict(chosen.options)
-    if chosen is _ALEMBIC:
+    if chosen is ALEMBIC:
         options.update(start=scene.frame_start, end=scene.frame_end)
     operator = getattr(getattr(bpy.ops, chosen.module), chosen.name)
     known = operator.get_rna_type().properties.keys()

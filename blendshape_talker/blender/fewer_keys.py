@@ -20,7 +20,6 @@ from .lines.layers import own_action
 from .lines.marks import Line, in_library, lines_of, read_action, write_mark
 from .lines.shapes import value_path
 
-BOUNDS = (0.1, 0.25, 0.5)  # mm that the menu offers
 BOUND_RANGE = (0.01, 5.0)
 
 

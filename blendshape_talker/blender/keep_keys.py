@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..curves.keep import offsets
 from ..errors import TalkerError
 from ..face.flame import lip_gap_per_weight
 from .languages.translations import translated
@@ -228,6 +227,8 @@ def _clear_active(keys: bpy.types.Key, lines: list[Line]) -> None:
 
 
 def _write(target: bpy.types.Object, lines: list[Line], wanted: Wanted, rate: float, seconds: float) -> None:
+    from ..curves.keep import offsets  # with all that fits curves: enabling the add-on goes without
+
     keys = target.data.shape_keys
     wanted = {block: rows for block, rows in wanted.items() if block in keys.key_blocks and rows}
     reach = max(round(seconds * rate), 1)

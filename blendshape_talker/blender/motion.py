@@ -13,10 +13,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..expression.presence import presence
 from ..face.joints import NECK_SHARE
-from ..speech.audio import load_recording
-from ..speech.prosody import read_prosody
 from . import animation
 from .canonical import CanonicalFrame
 from .joints import joints_of
@@ -50,6 +47,10 @@ def holder_of(head: bpy.types.Object | None) -> bpy.types.Object | None:
 
 def perform(line: Line, seed: int, chosen: bool = False) -> Motion:
     """Motion for ``line`` from its recording, without the networks. :class:`TalkerError` where that is gone."""
+    from ..expression.presence import presence  # with all that hears: enabling the add-on goes without
+    from ..speech.audio import load_recording
+    from ..speech.prosody import read_prosody
+
     record = line.record
     recording = load_recording(str(record.get("recording") or ""))
     prosody = read_prosody(recording.samples)

@@ -7,7 +7,7 @@ import bpy
 from ..settings import AUTO
 from . import animation, emotions, networks
 from .bake import absolute_path
-from .export import FORMATS
+from .export_formats import FORMATS
 from .languages.translations import CONTEXT, translated
 from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead

@@ -1,4 +1,7 @@
-"""Mesh files by a parser of our own, which keeps the vertex order."""
+"""Mesh files by a parser of our own, which keeps the vertex order.
+
+Those of PLY and pickles are imported when such a file comes: enabling the add-on goes without.
+"""
 
 import os
 import re
@@ -10,9 +13,7 @@ import numpy as np
 from ..errors import TalkerError
 from ..files import check_input
 from ..npz import read_npz
-from . import safe_pickle
 from .fit import MeshFit, fit_to_canonical, similarity, transform_deltas
-from .ply import read_ply
 
 __all__ = ["Mesh", "MeshFit", "fit_to_canonical", "read_mesh", "similarity", "transform_deltas"]
 
@@ -38,7 +39,7 @@ def read_mesh(path: str | os.PathLike[str]) -> Mesh:
     :class:`TalkerError` with one line when the file is missing, damaged, empty or of another kind.
     """
     file = Path(path)
-    readers = {".obj": _read_obj, ".ply": read_ply, ".npz": _read_npz, ".pkl": _read_pickle}
+    readers = {".obj": _read_obj, ".ply": _read_ply, ".npz": _read_npz, ".pkl": _read_pickle}
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise TalkerError(f"{file}: meshes come as .obj, .ply, .npz or FLAME's .pkl; export or choose one of these")
@@ -113,11 +114,19 @@ def _read_obj(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(vertices, float).reshape(-1, 3), np.array(triangles, np.int64).reshape(-1, 3)
 
 
+def _read_ply(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    from .ply import read_ply
+
+    return read_ply(file)
+
+
 def _read_npz(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return _parts(file, read_npz(file, _VERTEX_NAMES + _FACE_NAMES))
 
 
 def _read_pickle(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    from . import safe_pickle
+
     return _parts(file, safe_pickle.load_flame(file))
 
 

@@ -20,7 +20,7 @@ FILE_NAME = "neutral.npz"
 LARGEST = 1.5
 NOTICEABLE = 0.35  # of a direction's full movement: `corpus neutral` counts what it lets through
 PRIOR = 0.4  # standard deviation of an amount
-_SWEEPS = 60
+_SWEEPS, _SETTLED = 60, 1e-7  # at most, and the change in one after which none is needed
 _COUNTED = 0.15  # amounts below are a face's own, and stay
 # Where a person's jaw, lips and nose differ as these directions do, an amount says nothing
 _LIKE_IDENTITY = ("jawForward", "mouthShrug", "mouthLeft", "mouthRight", "mouthPucker", "mouthFunnel", "mouthRoll")
@@ -79,9 +79,12 @@ def expression_of(vertices: np.ndarray, fit: MeshFit) -> np.ndarray:
     stiffness = model.normal + np.eye(len(pull)) / PRIOR**2
     amounts = np.zeros(len(pull))
     for _ in range(_SWEEPS):
+        before = amounts.copy()
         for k in range(len(amounts)):
             rest = pull[k] - stiffness[k] @ amounts + stiffness[k, k] * amounts[k]
             amounts[k] = min(max(rest / stiffness[k, k], 0.0), LARGEST)
+        if np.abs(amounts - before).max() < _SETTLED:
+            break
     return amounts
 
 

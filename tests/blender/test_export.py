@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mathutils import Vector
 
-from blendshape_talker.blender import animation, export, scene_io
+from blendshape_talker.blender import animation, export, export_formats, scene_io
 from blendshape_talker.blender.export_check import check_export
 from blendshape_talker.blender.lines.names import short_names
 from blendshape_talker.errors import TalkerError
@@ -277,12 +277,12 @@ def test_refusals_are_one_line_and_leave_no_file(baked, tmp_path, monkeypatch):
         export.export_head(bpy.context, target, tmp_path / "head.max")
     with pytest.raises(TalkerError, match="no such folder"):
         export.export_head(bpy.context, target, tmp_path / "missing" / "head.fbx")
-    missing = export.Format("Alembic", "wm", "no_such_operator", {})
-    monkeypatch.setitem(export.FORMATS, ".abc", missing)
+    missing = export_formats.Format("Alembic", "wm", "no_such_operator", {})
+    monkeypatch.setitem(export_formats.FORMATS, ".abc", missing)
     with pytest.raises(TalkerError, match="this Blender has no Alembic export"):
         export.export_head(bpy.context, target, tmp_path / "head.abc")
-    refusing = export.Format("FBX", "export_scene", "fbx", {"global_scale": "wide"})
-    monkeypatch.setitem(export.FORMATS, ".fbx", refusing)
+    refusing = export_formats.Format("FBX", "export_scene", "fbx", {"global_scale": "wide"})
+    monkeypatch.setitem(export_formats.FORMATS, ".fbx", refusing)
     (tmp_path / "head.fbx").write_text("an older export")
     with pytest.raises((TalkerError, TypeError)):
         export.export_head(bpy.context, target, tmp_path / "head.fbx")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import blendshape_talker
-from blendshape_talker.blender import animation, bake, export, joints, motion, mouth, scene_io
+from blendshape_talker.blender import animation, bake, export, export_formats, joints, motion, mouth, scene_io
 from blendshape_talker.blender.lines.actions import curves_of
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.face.flame import VERTEX_COUNT, load_head
@@ -254,7 +254,7 @@ def test_exports_carry_bones_that_move_the_mesh(head, make_take, tmp_path, suffi
 
 
 def test_alembic_carries_the_deformed_mesh(head, make_take, tmp_path):
-    if not export.FORMATS[".abc"].available:
+    if not export_formats.FORMATS[".abc"].available:
         pytest.skip("this Blender has no Alembic")
     joints.add_joints(bpy.context, head)
     motion.write(head, speak(head, make_take), turns())

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blendshape_talker.blender import animation, export, mouth, preview, scene_io
+from blendshape_talker.blender import animation, export, export_formats, mouth, preview, scene_io
 from blendshape_talker.blender.animation import Take
 from blendshape_talker.errors import TalkerError
 from blendshape_talker.expression.library import ExpressionLibrary
@@ -170,7 +170,7 @@ def test_what_is_no_head_and_what_has_a_mouth_is_refused_in_one_line(scene, make
 @pytest.mark.parametrize("suffix", [".fbx", ".abc", ".usdc"])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_exports_carry_it_where_both_are_hidden_too(head, deltas, tmp_path, suffix, hidden):
-    if not export.FORMATS[suffix].available:
+    if not export_formats.FORMATS[suffix].available:
         pytest.skip(f"this Blender has no {suffix} export")
     (made,) = mouth.mouths_of(head)
     speak(head, deltas)

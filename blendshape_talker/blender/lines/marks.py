@@ -6,7 +6,7 @@ when its Action is.
 
 import functools
 import json
-import uuid
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +67,7 @@ def in_library(track: Any) -> bool:
 
 def new_uid() -> str:
     """An identity for a line that no other line has."""
-    return uuid.uuid4().hex[:16]
+    return os.urandom(8).hex()
 
 
 def read_mark(holder: Any) -> dict[str, Any] | None:

@@ -4,10 +4,12 @@ import bpy
 
 from ...errors import TalkerError
 from ...job import Job
-from .. import animation, bake, fewer_keys, keep_keys
+from .. import animation, bake, keep_keys
 from ..languages.translations import translated_tip
 from .common import gone, idle, reported
 from .running import Running
+
+BOUNDS = (0.1, 0.25, 0.5)  # mm that the menu offers
 
 
 def line_problem(context: bpy.types.Context) -> str | None:
@@ -28,7 +30,7 @@ class ReduceKeys(Running, bpy.types.Operator):
     error: bpy.props.EnumProperty(
         name="Error",
         description="How far the farthest vertex may leave its place",
-        items=[(f"{bound:g}", f"{bound:g} mm", "") for bound in fewer_keys.BOUNDS],
+        items=[(f"{bound:g}", f"{bound:g} mm", "") for bound in BOUNDS],
         default="0.25",
     )
 
@@ -41,6 +43,8 @@ class ReduceKeys(Running, bpy.types.Operator):
         return idle(cls, context, lambda: line_problem(context))
 
     def _begin(self, context: bpy.types.Context) -> Job:
+        from .. import fewer_keys  # with all that fits curves: enabling the add-on goes without
+
         settings = context.scene.blendshape_talker
         self._target = settings.target.session_uid
         line = animation.line_at(settings.target, context.scene.frame_current)
@@ -53,6 +57,8 @@ class ReduceKeys(Running, bpy.types.Operator):
         return Job(work).start()
 
     def _end(self, context: bpy.types.Context, fitted: list, shown: bool) -> None:
+        from .. import fewer_keys
+
         target = next((item for item in bpy.data.objects if item.session_uid == self._target), None)
         line = next((item for item in animation.lines(target) if item.uid == self._line), None)
         if line is None:

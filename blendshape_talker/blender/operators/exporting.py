@@ -6,7 +6,7 @@ import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from .. import animation
-from ..export import FORMATS, Choices, export_head
+from ..export_formats import FORMATS
 from ..languages.translations import translated
 from .common import gone, idle_in_object_mode, reported
 
@@ -59,6 +59,8 @@ class ExportHead(bpy.types.Operator, ExportHelper):
             layout.prop(self, "plain_scale")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        from ..export import Choices, export_head  # with all that looks at files: enabling the add-on goes without
+
         outcome: set[str] = set()
         with reported(self, outcome):
             scene = context.scene

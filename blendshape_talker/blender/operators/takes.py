@@ -6,7 +6,7 @@ import bpy
 
 from ...errors import TalkerError
 from ...job import Job
-from .. import animation, bake, bake_range
+from .. import animation, bake
 from ..languages.translations import error_said, translated
 from ..lines.marks import Line
 from .baking import performance_of
@@ -119,6 +119,8 @@ class WeaveRange(Running, bpy.types.Operator):
     keep: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE"})
 
     def _begin(self, context: bpy.types.Context) -> Job:
+        from .. import bake_range  # with all that weaves curves: enabling the add-on goes without
+
         settings, line = context.scene.blendshape_talker, shown(context)
         problem = take_problem(context)
         if problem:
@@ -133,6 +135,8 @@ class WeaveRange(Running, bpy.types.Operator):
         return Job(lambda progress, cancelled: bake.compute(request, progress, cancelled)).start()
 
     def _end(self, context: bpy.types.Context, take: animation.Take, shown: bool) -> None:
+        from .. import bake_range
+
         target = bake.still_there(self._pending)[1]
         line = next((item for item in animation.lines(target) if item.uid == self._line), None)
         if line is None:
