@@ -30,7 +30,12 @@ class Listener:
         self._networks = networks
         self._voices: Memory[Heard] = Memory()
         self._manners: Memory[np.ndarray] = Memory()
+        self._prosodies: Memory[Prosody] = Memory()
         self._voice_emotion: VoiceEmotion | None = None
+
+    def prosody(self, samples: np.ndarray, cancelled: CancelTest | None = None) -> Prosody:
+        """What :func:`speech.prosody.read_prosody` reads in ``samples`` (N,)."""
+        return self._prosodies.recall(samples, lambda: read_prosody(samples, cancelled))
 
     def hear(
         self,
@@ -44,7 +49,7 @@ class Listener:
         Raises as :meth:`pipeline.Talker.animate` does.
         """
         recording = load_recording(audio)
-        prosody = read_prosody(recording.samples, cancelled)
+        prosody = self.prosody(recording.samples, cancelled)
         voice, cues = self.heard(recording, prosody, progress, cancelled)
         return voice, cues or [Cue(0.0, recording.seconds, NEUTRAL)]
 

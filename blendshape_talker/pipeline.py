@@ -30,7 +30,7 @@ from .settings import AUTO, MODEL_FPS, check_settings, voice_share
 from .speech.audio import load_recording
 from .speech.frames import keep_contacts, resample, take_gain
 from .speech.lip_sync import lost_closures
-from .speech.prosody import Prosody, read_prosody
+from .speech.prosody import Prosody
 from .speech.quality import speech_warning, wordless_warning
 from .speech.style import Style
 
@@ -149,7 +149,7 @@ class Talker:
         strips = arrange([] if share == 1.0 else scaled(cues, 1.0 - share), recording.seconds, library)
         if stop():
             raise Cancelled
-        prosody = read_prosody(recording.samples, stop)
+        prosody = self.listener.prosody(recording.samples, stop)
         speech, gap_mm = networks.held(lambda: self._spoken(recording.samples, prosody, seed, stage, stop, style))
         if share > 0.0:
             _, listed = self.listener.heard(recording, prosody)

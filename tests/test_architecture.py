@@ -20,16 +20,17 @@ NETWORK_MODULES = {
 TRAINING_MODULES = {"librosa", "scipy", "numba", "matplotlib", "sklearn", "trimesh", "pocketsphinx"}
 
 # What any module may build on: they know nothing of the product.
-GROUND = {"errors", "files", "npz", "checkpoint", "job", "console", "devices"}
+GROUND = {"collector", "errors", "files", "npz", "checkpoint", "job", "console", "devices"}
 # Each folder of the package, and each file that lies in none, with what it may import besides the ground.
 ARROWS: dict[str, set[str]] = {
+    "collector": set(),
     "errors": set(),
     "files": {"errors"},
     "npz": set(),
     "checkpoint": {"errors", "files", "npz"},
     "job": {"errors"},
     "console": {"files"},
-    "devices": {"errors"},
+    "devices": {"collector", "errors"},
     "face": set(),
     "speech": {"face"},
     "expression": {"face"},

@@ -108,19 +108,19 @@ def _follow(item: bpy.types.Object, head: bpy.types.Object, frame: CanonicalFram
             own.driver_remove(shapes.value_path(block.name))
             item.shape_key_remove(block)
     shapes.move(own.reference_key, rest)
+    drivers = {curve.data_path: curve for curve in own.animation_data.drivers} if own.animation_data else {}
     for name, delta in moves.items():
         block = own.key_blocks.get(name) or item.shape_key_add(name=name, from_mix=False)
         block.slider_min, block.slider_max = -shapes.SLIDER_LIMIT, shapes.SLIDER_LIMIT
         shapes.move(block, rest + delta)
-        _drive(own, name, head)
+        path = shapes.value_path(name)
+        _drive(drivers.get(path) or own.driver_add(path), path, head)
     item.data.update()
 
 
-def _drive(own: bpy.types.Key, name: str, head: bpy.types.Object) -> None:
-    """The value of ``name`` is the head's, by a sum of one number: no expression, so nothing has to be trusted."""
-    path = shapes.value_path(name)
-    drivers = own.animation_data.drivers if own.animation_data else []
-    curve = next((curve for curve in drivers if curve.data_path == path), None) or own.driver_add(path)
+def _drive(curve: bpy.types.FCurve, path: str, head: bpy.types.Object) -> None:
+    """``curve`` gives the head's value at ``path``, by a sum of one number: no expression, so nothing has to be
+    trusted."""
     driver = curve.driver
     driver.type = "SUM"
     while len(driver.variables) > 1:

@@ -45,7 +45,7 @@ def closing_weights(shapes: np.ndarray) -> np.ndarray:
     closing and the share of its motion that lies around the eyes.
     """
     head = load_head()
-    energy = np.square(shapes).sum(axis=2)
+    energy = np.einsum("kvi,kvi->kv", shapes, shapes)
     local = energy[:, head.eye_region].sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-12)
     closing = -lid_gaps(shapes)  # (K_E, 2)
     chosen = (closing * local[:, None]).argmax(axis=0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker.expression.library import ExpressionLibrary
+from blendshape_talker.face import neutral
 from blendshape_talker.face.fit import fit_to_canonical
 from blendshape_talker.face.flame import load_head
 from blendshape_talker.face.neutral import expression_of, expression_warning, load_neutral_model, neutralised
@@ -26,6 +27,15 @@ def warning(vertices: np.ndarray) -> str | None:
 
 def test_the_model_speaks_of_the_librarys_directions():
     assert load_neutral_model().directions == LIBRARY.directions
+
+
+@pytest.mark.parametrize("emotion", ["neutral", "happy", "afraid"])
+def test_amounts_are_those_of_all_sweeps(emotion, monkeypatch):
+    vertices = someone(emotion)
+    fit = fit_to_canonical(vertices)
+    found = expression_of(vertices, fit)
+    monkeypatch.setattr(neutral, "_SETTLED", 0.0)
+    np.testing.assert_allclose(found, expression_of(vertices, fit), atol=2e-6)
 
 
 def test_neutral_heads_are_left_alone():

@@ -30,7 +30,7 @@ def shape_deltas(keys: bpy.types.Key, names: Sequence[str]) -> np.ndarray:
 def hold(keys: bpy.types.Key, names: Sequence[str], deltas: np.ndarray) -> bool:
     """True when the shape keys ``names`` (K,) add these deltas (K, V, 3) already."""
     present = shape_deltas(keys, names)
-    return all(_alike(_signature(old), _signature(new)) for old, new in zip(present, deltas, strict=True))
+    return all(_alike(old, new) for old, new in zip(_signatures(present), _signatures(deltas), strict=True))
 
 
 def coordinates_of(block: bpy.types.ShapeKey) -> np.ndarray:
@@ -66,24 +66,27 @@ def write_shapes(
     active, basis = target.active_shape_key_index, coordinates_of(keys.reference_key)
     result, signatures = {}, {}
     renamed = _renamed(keys, {name: written[name] for name in names if name in written and name not in own}, own)
-    for name, short, delta in zip(names, short_names(names), deltas, strict=True):
-        block = keys.key_blocks.get(own[name]) if name in own else renamed.get(name)
-        signature = _signature(delta)
+    for name, short, delta, signature in zip(names, short_names(names), deltas, _signatures(deltas), strict=True):
+        block, placed = keys.key_blocks.get(own[name]) if name in own else renamed.get(name), basis + delta
         if block is None:
             block = target.shape_key_add(name=short, from_mix=False)
             block.slider_min, block.slider_max = -SLIDER_LIMIT, SLIDER_LIMIT
             block.value = 0.0
             fresh = True
         else:
-            present = _signature(coordinates_of(block) - basis)
-            sculpted = name in written and not _alike(present, written[name]) and not _alike(present, signature)
+            present = coordinates_of(block)
+            sculpted = (
+                name in written
+                and not np.array_equal(present, placed)
+                and not any(_alike(_signature(present - basis), known) for known in (written[name], signature))
+            )
             fresh = not (sculpted and _alike(signature, written[name]))
             if sculpted and fresh:
                 copy = target.shape_key_add(name=f"{block.name} sculpted", from_mix=False)
                 move(copy, coordinates_of(block))
                 copy.value = 0.0
         if fresh:
-            move(block, basis + delta)
+            move(block, placed)
             block.relative_key = keys.reference_key
         result[name], signatures[name] = block.name, signature
     target.active_shape_key_index = min(active, len(keys.key_blocks) - 1)
@@ -112,8 +115,15 @@ def remove_shapes(target: bpy.types.Object, names: set[str]) -> None:
 
 def _signature(delta: np.ndarray) -> list[float]:
     """Numbers that tell a shape from another: its size and its shares along fixed directions, in the mesh's unit."""
-    flat = delta.astype(np.float64).ravel()
-    return [float(np.linalg.norm(flat)), *(float(share) for share in _directions(len(flat)) @ flat)]
+    return _signatures(delta[None])[0]
+
+
+def _signatures(deltas: np.ndarray) -> list[list[float]]:
+    """:func:`_signature` of each of (K, V, 3)."""
+    flat = deltas.reshape(len(deltas), 3 * deltas.shape[1]).astype(np.float64)
+    sizes = np.sqrt(np.einsum("kn,kn->k", flat, flat))
+    found: list[list[float]] = np.column_stack([sizes, flat @ _directions(flat.shape[1]).T]).tolist()
+    return found
 
 
 @functools.lru_cache(maxsize=2)
