@@ -20,13 +20,14 @@ from .animation import Animation
 from .console import STOP_STATUS, STOPPED, Progress, Terminated, stoppable
 from .errors import Cancelled, TalkerError
 from .expression import cues
-from .files import check_input, check_outputs, remove_unfinished
+from .files import check_apart, check_input, check_outputs, remove_unfinished
 from .settings import MODEL_FPS, check_settings, exact_rate
 from .speech import style
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+_WRITTEN = ("out", "curves", "export", "preview", "head", "mouth", "picture", "json")  # options that name outputs
 RECORDING_HELP = "recording: wav, flac, ogg or mp3, 0.2 s to hours"
 
 
@@ -67,6 +68,18 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.add_argument("--no-blinks", dest="blinks", action="store_false", help="keep the eyes from blinking")
     parser.add_argument("--seed", type=int, default=0, help="of the take: another number, another performance (0)")
+
+
+def _check_given(arguments: argparse.Namespace) -> None:
+    """:class:`TalkerError` for what no command can mean: an option with nothing in it, mostly an unset variable of a
+    shell, which would do what happens without; a file to write that is one to read."""
+    written, read = [], []
+    for name, value in vars(arguments).items():
+        listed = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+        if "" in listed:
+            raise TalkerError(f"nothing was given for {name.replace('_', '-')}; say what, or leave it out")
+        (written if name in _WRITTEN else read).extend(listed)
+    check_apart(written, [path for path in read if os.path.isfile(path)])
 
 
 def _rate(text: str) -> float:
@@ -299,11 +312,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = build_parser().parse_args(argv)
         logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING)
+        _check_given(arguments)
         with stoppable():
             arguments.run(arguments, progress)
     except TalkerError as error:
         progress.close()
-        print(f"blendshape_talker: {error}", file=sys.stderr)
+        print(f"blendshape_talker: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
     except (Cancelled, KeyboardInterrupt) as stop:
         progress.close()

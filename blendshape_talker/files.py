@@ -50,13 +50,19 @@ def check_outputs(targets: Sequence[PathLike], inputs: Sequence[PathLike | None]
     place, and a target that is one of the ``inputs``, be it by another name or a link.
     """
     places = [_place(target) for target in targets]
+    check_apart(targets, inputs)
+    return places
+
+
+def check_apart(targets: Sequence[PathLike], inputs: Sequence[PathLike | None] = ()) -> None:
+    """:class:`TalkerError` for two ``targets`` in one place, and for one that is one of the ``inputs``."""
+    places = [Path(os.path.realpath(target)) for target in targets]
     for target, place in zip(targets, places, strict=True):
         for source in inputs:
             if source is not None and _same(place, source):
                 raise TalkerError(f"{target}: is the input {source}; name another file to write")
     if len(set(places)) < len(places):
         raise TalkerError("two outputs have the same name; give each its own")
-    return places
 
 
 def _place(target: PathLike) -> Path:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 import zipfile
 from collections.abc import Container
 from typing import Any
@@ -18,9 +19,11 @@ def read_npz(path: str | os.PathLike[str], names: Container[str] | None = None) 
     """The arrays of numbers or text in ``path``, those called ``names`` or all.
 
     ValueError that says what is wrong with a file that is damaged, encrypted, packed in an unusual way, holds Python
-    objects, or would unpack to far more than its size.
+    objects, or would unpack to far more than its size, and with what is no file, which might be read for ever.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError("it is a folder, a device or a pipe")
         with zipfile.ZipFile(path) as archive:
             return _arrays(archive, os.path.getsize(path), names)
     except OSError:

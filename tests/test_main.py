@@ -102,6 +102,52 @@ def test_user_errors_are_one_line_and_status_one(tmp_path, monkeypatch, capsys, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["animate", DEMO, "--out", "f.npz", "--cues", ""], "cues"),
+        (["animate", "", "--out", "f.npz"], "audio"),
+        (["bake", DEMO, "--out", "f.blend", "--mesh", ""], "mesh"),
+        (["bake", DEMO, "--out", "f.blend", "--export", ""], "export"),
+        (["style", DEMO, "--out", "f.style", "--motion", ""], "motion"),
+        (["corpus", "expressions", "--geometry", "facs.npz", "--out", ""], "out"),
+        (["train", "fusion", "--speech", ".", "--expressions", ".", "--out", "o", "--lips-of", ""], "lips-of"),
+        (["evaluate", "people", "--corpus", ".", "--model", ""], "model"),
+    ],
+)
+def test_an_option_with_nothing_in_it_is_no_option_left_out(tmp_path, monkeypatch, capsys, line, words):
+    monkeypatch.chdir(tmp_path)
+    assert command_line.main(line) == 1
+    assert capsys.readouterr().err == f"blendshape_talker: nothing was given for {words}; say what, or leave it out\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("corpus neutral --geometry facs.npz --out facs.npz", "facs.npz: is the input facs.npz"),
+        ("corpus encoder --whisper facs.npz --out ./facs.npz", "is the input facs.npz"),
+        ("train speech --corpus . --cache c --start link.npz --out facs.npz", "is the input link.npz"),
+        ("corpus geometry --data . --out a.npz --head a.npz", "two outputs have the same name"),
+        ("evaluate emotion --emodb . --people . --cache c --model facs.npz --json facs.npz", "is the input"),
+    ],
+)
+def test_no_command_overwrites_what_it_reads(tmp_path, monkeypatch, capsys, line, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "facs.npz").write_bytes(b"mine")
+    (tmp_path / "link.npz").symlink_to("facs.npz")
+    assert command_line.main(line.split()) == 1
+    assert words in capsys.readouterr().err
+    assert (tmp_path / "facs.npz").read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["facs.npz", "link.npz"]
+
+
+def test_a_name_of_two_lines_makes_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command_line.main(["animate", "two\nlines.wav", "--out", "f.npz"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_text_file_for_a_recording_is_refused(tmp_path, capsys):
     (tmp_path / "notes.wav").write_text("this is no sound")
     assert command_line.main(["animate", str(tmp_path / "notes.wav"), "--out", str(tmp_path / "f.npz")]) == 1

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _KINDS = "an .npz of `animate`, a .csv of Live Link Face, or an .npy of vertices
 _MOST_BYTES = 200_000_000
 _PARTS = ("fps", "displacements", "speech_weights", "expression_weights", "names")
 _MM = 1000.0
+_RATES = (24, 25, 30, 50, 60, 120)  # frames a second that cameras have
+_DAY = 86400.0
 
 
 def read_motion(
@@ -64,26 +67,60 @@ def _of_weights(file: Mapping[str, np.ndarray], names: Sequence[str], blendshape
 
 
 def _of_arkit(path: Path, facs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Live Link Face: a header, then a frame a line: time code, number of curves, a curve a column, 60 a second.
+    """Live Link Face: a header, then a frame a line: time code, number of curves, a curve a column.
 
     mouthClose shuts a dropped jaw's lips: it takes back as much of jawOpen's gap.
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("larger than an hour's curves")
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        header, *rows = [row for row in csv.reader(stream) if any(row)]
-    columns = {_arkit_name(name): column for column, name in enumerate(header)}
+        lines = csv.reader(stream)
+        told = [(lines.line_num, row) for row in lines if any(row)]
+    if not told:
+        raise ValueError("it is empty")
+    header, *rows = told
+    columns = {_arkit_name(name): column for column, name in enumerate(header[1])}
     if "jawOpen" not in columns or "jawOpen" not in facs or not rows:
         raise ValueError("no curve JawOpen in it")
+
+    def curve(name: str) -> np.ndarray:
+        values = np.zeros(len(rows))
+        for number, (line, row) in enumerate(rows):
+            try:
+                values[number] = float(row[columns[name]] or 0)
+            except IndexError:
+                raise ValueError(f"line {line} has {len(row)} of {len(header[1])} columns") from None
+            except ValueError:
+                raise ValueError(f"{row[columns[name]][:20]!r} in line {line} is no number") from None
+        return values
+
     measured = np.zeros((len(rows), 2))
     for name, shape in facs.items():
         if name in columns:
-            weights = np.array([float(row[columns[name]] or 0) for row in rows])
-            measured += np.outer(weights, mouth_measures(shape[None])[0])
+            measured += np.outer(curve(name), mouth_measures(shape[None])[0])
     if "mouthClose" in columns:
-        shut = np.array([float(row[columns["mouthClose"]] or 0) for row in rows])
-        measured[:, 0] -= shut * mouth_measures(facs["jawOpen"][None])[0, 0]
-    return _finite(np.stack([np.maximum(measured[:, 0], 0.0), measured[:, 1]], axis=1))
+        measured[:, 0] -= curve("mouthClose") * mouth_measures(facs["jawOpen"][None])[0, 0]
+    measured = _finite(np.stack([np.maximum(measured[:, 0], 0.0), measured[:, 1]], axis=1))
+    codes = [row[columns["timecode"]] for _, row in rows] if "timecode" in columns else []
+    return _sampled(measured, _seconds(codes, len(rows)))
+
+
+def _seconds(codes: Sequence[str], count: int) -> np.ndarray:
+    """(count,) s since the first frame, as time codes HH:MM:SS:FF.fff say; 60 a second where they say nothing.
+
+    How many frames make a second is nowhere written: as many as the highest number in a second asks for. Frames that
+    the telephone dropped are missed by none but the clock.
+    """
+    plain = np.arange(count) / FPS
+    found = [re.fullmatch(r"\s*(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)\s*", code) for code in codes]
+    parts = np.array([[float(part) for part in match.groups()] for match in found if match])
+    if len(parts) < max(count, 1) or len(np.unique(parts[:, 2])) < 2:
+        return plain
+    rate = next((rate for rate in _RATES if rate > np.floor(parts[:, 3].max())), _RATES[-1])
+    seconds = parts[:, :3] @ [3600.0, 60.0, 1.0] + parts[:, 3] / rate
+    steps = np.diff(seconds)
+    steps[steps < -_DAY / 2] += _DAY  # past midnight
+    return np.concatenate([[0.0], np.cumsum(steps)]) if (steps > 0).all() else plain
 
 
 def _arkit_name(column: str) -> str:
@@ -119,5 +156,11 @@ def _finite(measured: np.ndarray) -> np.ndarray:
 
 def _at_sixty(curves: np.ndarray, fps: float) -> np.ndarray:
     times = np.arange(round(len(curves) / fps * FPS)) / FPS
-    clock = np.arange(len(curves)) / fps
+    return _sampled(curves, np.arange(len(curves)) / fps, times)
+
+
+def _sampled(curves: np.ndarray, clock: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+    """Curves (T, C), known at ``clock`` (T,) s, at ``times`` s, else 60 a second to the last of them."""
+    if times is None:
+        times = np.arange(int(clock[-1] * FPS + 1e-6) + 1) / FPS
     return np.stack([np.interp(times, clock, curve) for curve in curves.T], axis=1)

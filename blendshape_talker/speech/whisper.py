@@ -8,7 +8,6 @@ overlap, never padded to Whisper's 30 s, so the cost grows with the length alone
 import itertools
 import math
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,7 @@ from .. import checkpoint
 from ..devices import full_precision
 from ..errors import Cancelled, TalkerError
 from ..job import CancelTest, Progress
+from ..npz import read_npz
 
 if TYPE_CHECKING:
     import torch
@@ -318,10 +318,9 @@ def convert(
     """Make the bundled file from Whisper base's encoder as .npz (names as in its PyTorch state dict)."""
     config = WhisperConfig(layers=layers)
     try:
-        with np.load(original, allow_pickle=False) as archive:
-            arrays = pack(archive, config)
+        arrays = pack(read_npz(original), config)
     except FileNotFoundError:
         raise TalkerError(f"{original}: no such file; name the .npz of Whisper base's encoder") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise TalkerError(f"{original}: does not hold Whisper base's encoder ({error}); name the right .npz") from error
     checkpoint.save(target, KIND, asdict(config), arrays)

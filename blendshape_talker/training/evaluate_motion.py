@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ..errors import TalkerError
 from ..expression.presence import presence
@@ -19,6 +18,7 @@ from ..job import Progress
 from ..speech.prosody import read_prosody, smoothed
 from .corpus.coarticulation import FRAME_RATE
 from .corpus.landmarks import read_landmarks
+from .corpus.speech_sequence import load_sound
 
 COLUMNS = (
     *("clips", "nod sd", "turn sd", "tilt sd", "speaking °/s", "silent °/s"),
@@ -56,9 +56,9 @@ def run(
     means: dict[str, list[np.ndarray]] = {}
     for number, (name, person) in enumerate(entries):
         try:
-            samples, _ = soundfile.read(folder / "wav" / f"{name}.flac", dtype="float32")
+            samples = load_sound(folder / "wav" / f"{name}.flac")
             head = np.load(folder / "pose" / f"{name}.npy", allow_pickle=False)[:, :3]
-        except (OSError, ValueError, soundfile.LibsndfileError) as error:
+        except (OSError, ValueError, TalkerError) as error:
             raise TalkerError(f"{folder}: {name} is not whole ({error}); make it again with `corpus people`") from None
         if name not in looked:
             raise TalkerError(f"{landmarks}: no landmarks of {name}; name the folder that the corpus was made from")

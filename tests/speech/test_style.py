@@ -95,6 +95,43 @@ def test_curves_of_live_link_face_are_read(tmp_path):
         read_motion(path, [], BASIS, facs)
 
 
+def live_link(path, codes, opened):
+    """A file of Live Link Face with one curve, ``opened`` (T,), at time codes (T,)."""
+    lines = [f"{code},61,{value:.4f}" for code, value in zip(codes, opened, strict=True)]
+    path.write_text("\n".join(["Timecode,BlendshapeCount,JawOpen", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 60])
+def test_time_codes_say_how_many_frames_make_a_second(tmp_path, fps):
+    library = ExpressionLibrary.load()
+    facs = dict(zip(library.directions, library.basis, strict=True))
+    frames = np.arange(3 * fps)
+    frames = frames[(frames < fps) | (frames >= fps + 3)]  # the telephone dropped three
+    codes = [f"23:59:{58 + n // fps:02d}:{n % fps:02d}.250" for n in frames[frames < 2 * fps]]
+    codes += [f"00:00:00:{n % fps:02d}.250" for n in frames[frames >= 2 * fps]]
+    seconds = frames / fps
+    gap = read_motion(live_link(tmp_path / "take.csv", codes, seconds / 3), [], BASIS, facs)[:, 0]
+    assert len(gap) == pytest.approx(180, abs=3)
+    per_second = style.mouth_measures(facs["jawOpen"][None])[0, 0] / 3
+    np.testing.assert_allclose(gap, per_second * np.arange(len(gap)) / 60, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("00:00:01:00.000,61", "line 12 has 2 of 3 columns"),
+        ("00:00:01:00.000,61,O.5", "'O.5' in line 12 is no number"),
+    ],
+)
+def test_a_broken_line_of_live_link_face_is_named(tmp_path, line, words):
+    library = ExpressionLibrary.load()
+    path = live_link(tmp_path / "take.csv", [f"00:00:00:{n:02d}.000" for n in range(10)], np.zeros(10))
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(TalkerError, match=words):
+        read_motion(path, [], BASIS, dict(zip(library.directions, library.basis, strict=True)))
+
+
 @pytest.mark.parametrize("content", [b"", b"no motion", np.zeros((5, 7)).tobytes()])
 @pytest.mark.parametrize("name", ["take.npz", "take.npy", "take.csv"])
 def test_what_is_no_motion_is_one_line(tmp_path, name, content):

@@ -38,19 +38,22 @@ def between(least: float, most: float) -> Callable[[str], float]:
 
 def folder(text: str) -> str:
     """A folder that is there."""
-    if not os.path.isdir(text):
+    if text and not os.path.isdir(text):
         raise TalkerError(f"{text}: no such folder; name one that is there")
     return text
 
 
 def new_folder(text: str) -> str:
     """A folder that is there or can be made."""
-    _writable(text, Path(text))
+    if text:  # nothing is refused with all other options that were given nothing
+        _writable(text, Path(text))
     return text
 
 
 def new_file(text: str) -> str:
     """A file that can be written in a folder that is there or can be made."""
+    if not text:
+        return text
     if os.path.isdir(Path(text).parent):
         check_outputs([text])
     else:
@@ -60,7 +63,8 @@ def new_file(text: str) -> str:
 
 def output(text: str) -> str:
     """A file that can be written in a folder that is there."""
-    check_outputs([text])
+    if text:
+        check_outputs([text])
     return text
 
 

@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ...errors import TalkerError
 from ...files import write_figures
@@ -28,7 +27,7 @@ from .face_fit import FaceFit, Fitted, Person, at_frame_rate
 from .landmarks import SeenClip, read_landmarks
 from .phones import BILABIALS, SILENCE, Phone
 from .speech_layouts import begin_curves, write_index
-from .speech_sequence import SpeechSequence, load_sound
+from .speech_sequence import SpeechSequence, load_sound, save_sound
 from .synthesis import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
@@ -228,7 +227,7 @@ def _write_clip(
     np.save(folder / "curves" / f"{clip.name}.npy", weights.astype(np.float16))
     np.save(folder / "pose" / f"{clip.name}.npy", at_frame_rate(fitted.pose, clip.fps, frames).astype(np.float32))
     np.save(folder / "seen" / f"{clip.name}.npy", seen.astype(np.float32))
-    soundfile.write(folder / "wav" / f"{clip.name}.flac", samples, SAMPLE_RATE, subtype="PCM_16")
+    save_sound(folder / "wav" / f"{clip.name}.flac", samples)
     entry = {
         "name": clip.name, "subject": clip.speaker, "voice": SOURCE, "text": clip.text, "source": clip.name,
         "seconds": round(len(samples) / SAMPLE_RATE, 4),

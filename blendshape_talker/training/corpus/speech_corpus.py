@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ...errors import TalkerError
 from ...job import Progress
@@ -32,7 +31,7 @@ from .phones import SILENCE, fill_gaps, shift
 from .sentences import LIP_RICH
 from .speakers import Subject, face_curves, random_style, random_template
 from .speech_layouts import begin_curves, read_curves, write_index
-from .speech_sequence import load_sound, write_json
+from .speech_sequence import load_sound, save_sound, write_json
 from .synthesis import FESTIVAL_VOICES, FLITE_VOICES, SAMPLE_RATE, Speech
 from .vocaset import write_vocaset
 
@@ -217,7 +216,7 @@ def _make_batch(batch: _Batch) -> list[dict]:
         curves = face_curves(clip.phones, clip.samples, _setting.lips, style, rng)
         name = f"{batch.subject}_sentence{number:03d}"
         np.save(_setting.folder / "curves" / f"{name}.npy", curves.astype(np.float16))
-        soundfile.write(_setting.folder / "wav" / f"{name}.flac", clip.samples, SAMPLE_RATE, subtype="PCM_16")
+        save_sound(_setting.folder / "wav" / f"{name}.flac", clip.samples)
         entries.append(
             {
                 "name": name, "subject": batch.subject, "split": batch.split, "voice": batch.voice, "text": text,

@@ -1,6 +1,7 @@
 """One take of speech with moving vertices, as all readers of speech corpora give it; and the files they share."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...errors import TalkerError
 from ...files import whole_file
 from .coarticulation import FRAME_RATE
 from .phones import SILENCE, Phone
-from .synthesis import to_16k
+from .synthesis import SAMPLE_RATE, to_16k
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,15 @@ class SpeechSequence:
 def load_sound(path: Path) -> np.ndarray:
     """A recording (N,) as float32 mono at 16 kHz; :class:`TalkerError` when it cannot be read."""
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise TalkerError(f"{path}: not a readable recording ({error}); make it or copy it again") from error
     return to_16k(samples.mean(axis=1), rate)
+
+
+def save_sound(path: Path, samples: np.ndarray) -> None:
+    """Write (N,) samples at 16 kHz as FLAC. By bytes, as above: soundfile takes a name that is no text for none."""
+    soundfile.write(os.fsencode(path), samples, SAMPLE_RATE, "PCM_16", format="FLAC")
 
 
 def load_json(path: Path) -> Any:

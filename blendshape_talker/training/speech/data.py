@@ -140,7 +140,10 @@ class FeatureCache:
         """Features (A,512) f16 of one copy."""
         path = self._folder / f"{name}.npy"
         if path.exists():
-            return np.load(path, allow_pickle=False)
+            try:
+                return np.load(path, allow_pickle=False)
+            except (OSError, ValueError, EOFError) as error:
+                raise TalkerError(f"{path}: damaged ({error}); delete it, then it is made again") from error
         features = compute().astype(np.float16)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as stream:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import time
+import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ import numpy as np
 from ...errors import TalkerError
 from ...face.flame import LOWER_LIP, UPPER_LIP, load_head
 from ...job import Progress
-from ...speech.network import FPS, SpeechConfig, build_network, load_weights, save_weights
+from ...speech.network import SpeechConfig, build_network, load_weights, save_weights
 from ...speech.whisper import WhisperEncoder
 from ..corpus.people import hold_out
 from ..corpus.speech_layouts import read_corpus
 from . import losses
 from .batches import Windows
 from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, fit_basis, prepare, sung, vertex_weights
+from .run_files import resume, save_state, write_history
 
 if TYPE_CHECKING:
     import torch
@@ -220,7 +222,19 @@ def train(
     loss_of = MouthLoss(basis, settings)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=0.01, betas=(0.9, 0.98))
     state_file = out.with_suffix(".training")
-    first, history = _resume(state_file, settings, network, average, optimiser)
+    source = _source(config, examples, begun)
+    first, history = resume(state_file, settings, source, network, average, optimiser)
+    if first > settings.steps:
+        raise TalkerError(f"{state_file}: has {first} steps already; ask for more, or name another output")
+
+    def write_weights() -> None:
+        weights = {name: value.numpy() for name, value in average.state_dict().items()}
+        for name, value in origin.items():  # what was known before and is not seen here (Wortsman et al. 2022)
+            weights[name] = (1 - settings.kept) * weights[name] + settings.kept * value
+        save_weights(out, config, weights, basis.shapes)
+
+    if first == settings.steps and not out.exists():
+        write_weights()
     began = time.monotonic()
     sums: dict[str, float] = {}
     summed = 0
@@ -259,12 +273,9 @@ def train(
             history.append({"step": step + 1, **entry, **validate(average, validation, loss_of)})
             sums, summed = {}, 0
             logger.info("%s", json.dumps(history[-1]))
-            weights = {name: value.numpy() for name, value in average.state_dict().items()}
-            for name, value in origin.items():  # what was known before and is not seen here (Wortsman et al. 2022)
-                weights[name] = (1 - settings.kept) * weights[name] + settings.kept * value
-            save_weights(out, config, weights, basis.shapes)
-            _write_history(out, settings, history)
-            _save_state(state_file, settings, step + 1, history, network, average, optimiser)
+            write_weights()
+            write_history(out, settings, history)
+            save_state(state_file, settings, source, step + 1, history, network, average, optimiser)
     return out
 
 
@@ -310,6 +321,18 @@ def _begin_with(network: "torch.nn.Module", config: SpeechConfig, begun: tuple) 
     network.load_state_dict(state)
 
 
+def _source(config: SpeechConfig, examples: list[Example], begun: tuple | None) -> str:
+    """A checksum of what a run learns from, by names and lengths, and of the weights that it begins with.
+
+    Not of what was computed: another number of threads changes last digits.
+    """
+    takes = [(one.name, one.split, len(one.coefficients)) for one in examples]
+    total = zlib.crc32(repr((asdict(config), takes)).encode())
+    for array in begun[1].values() if begun else ():
+        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
+    return f"{total:08x}"
+
+
 def _schedule(step: int, steps: int) -> float:
     """Warm-up over the first twentieth, then half a cosine down to nothing."""
     warm = max(1, steps // 20)
@@ -324,48 +347,3 @@ def _follow(average: "torch.nn.Module", network: "torch.nn.Module", keep: float)
     with torch.no_grad():
         for mean, value in zip(average.parameters(), network.parameters(), strict=True):
             mean.lerp_(value, 1 - keep)
-
-
-def _save_state(path: Path, settings: TrainingSettings, step: int, history: list, *parts) -> None:
-    import torch
-
-    temporary = path.with_suffix(".training.tmp")
-    content = {"settings": asdict(settings), "step": step, "history": history}
-    torch.save({**content, "parts": [part.state_dict() for part in parts]}, temporary)
-    os.replace(temporary, path)
-
-
-def _resume(path: Path, settings: TrainingSettings, *parts) -> tuple[int, list]:
-    """(next step, history) of an interrupted run; (0, []) when there is none."""
-    import torch
-
-    if not path.exists():
-        return 0, []
-    stored = torch.load(path, weights_only=True)
-    if replace(TrainingSettings(**stored["settings"]), steps=settings.steps) != settings:
-        raise TalkerError(f"{path}: belongs to a run with other settings; delete it or name another output")
-    for part, state in zip(parts, stored["parts"], strict=True):
-        part.load_state_dict(state)
-    return stored["step"], stored["history"]
-
-
-def _write_history(out: Path, settings: TrainingSettings, history: list[dict[str, float]]) -> None:
-    out.with_suffix(".json").write_text(json.dumps({"settings": asdict(settings), "history": history}, indent=1))
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    terms, figures = figure.subplots(1, 2)
-    steps = [entry["step"] for entry in history]
-    for name in ("total", "position", "gap", "velocity", "liveliness", "parted", "validation"):
-        if name in history[-1]:
-            terms.plot(steps, [entry[name] for entry in history], label=name)
-    terms.set(xlabel="step", ylabel="loss (mm)", yscale="log", title="Loss")
-    terms.legend()
-    for name in ("gap_correlation", "closed_frames_kept", "jitter"):
-        if name in history[-1]:
-            figures.plot(steps, [entry[name] for entry in history], label=name.replace("_", " "))
-    figures.set(xlabel="step", title=f"Validation speakers, {FPS} fps", ylim=(0, 1.3))
-    figures.legend()
-    figure.savefig(out.with_suffix(".png"), dpi=110)

@@ -137,6 +137,38 @@ def test_an_interrupted_run_goes_on_where_it_was(corpus, trained, tmp_path):
     assert target.read_bytes() == (tmp_path / "whole" / "speech.npz").read_bytes()
     with pytest.raises(TalkerError, match="other settings"):
         train(corpus, target, cache, TrainingSettings(**{**vars(short), "rate": 1e-4}))
+    with pytest.raises(TalkerError, match="has 4 steps already"):
+        train(corpus, target, cache, TrainingSettings(**{**vars(short), "steps": 3}))
+    target.unlink()  # a run that is done puts its weights back, not only their name on the screen
+    assert train(corpus, target, cache, short).read_bytes() == (tmp_path / "whole" / "speech.npz").read_bytes()
+
+
+def test_a_run_goes_on_with_nothing_but_its_own_state(corpus, trained, tmp_path):
+    short = TrainingSettings(**{**vars(trained[1]), "steps": 1})
+    target = tmp_path / "speech.npz"
+    train(corpus, target, trained[0] / "cache", short)
+    smaller = shutil.copytree(corpus, tmp_path / "smaller")
+    entries = json.loads((smaller / "sequences.json").read_text())
+    (smaller / "sequences.json").write_text(json.dumps([one for one in entries if one["subject"] != "berta"]))
+    with pytest.raises(TalkerError, match="other settings or data"):
+        train(smaller, target, tmp_path / "cache", short)
+    state = target.with_suffix(".training")
+    for content in (b"", b"no state", state.read_bytes()[:2000]):
+        state.write_bytes(content)
+        with pytest.raises(TalkerError, match="cannot go on from it") as error:
+            train(corpus, target, trained[0] / "cache", short)
+        assert "\n" not in str(error.value)
+    assert sorted(path.suffix for path in tmp_path.glob("speech.*")) == [".json", ".npz", ".png", ".training"]
+
+
+def test_damaged_features_are_one_line(tmp_path):
+    cache = speech_data.FeatureCache(tmp_path, {})
+    cache.get("0/anna", lambda: np.zeros((4, 2)))
+    path = tmp_path / "0" / "anna.npy"
+    for content in (b"", path.read_bytes()[:-3]):
+        path.write_bytes(content)
+        with pytest.raises(TalkerError, match="damaged .* delete it"):
+            cache.get("0/anna", lambda: np.zeros((4, 2)))
 
 
 @pytest.mark.parametrize("layout", ["vocaset", "faceformer"])
