@@ -73,7 +73,8 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
 def _check_given(arguments: argparse.Namespace) -> None:
     """:class:`TalkerError` for what no command can mean: an option with nothing in it, mostly an unset variable of a
     shell, which would do what happens without; a file to write that is one to read."""
-    written, read = [], []
+    written: list[str] = []
+    read: list[str] = []
     for name, value in vars(arguments).items():
         listed = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
         if "" in listed:
