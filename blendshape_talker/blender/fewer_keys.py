@@ -13,7 +13,7 @@ from ..errors import TalkerError
 from ..face.flame import lip_gap_per_weight
 from ..job import CancelTest
 from .languages.translations import translated
-from .lines import actions, evaluate, hand_keys
+from .lines import actions, checks, evaluate, hand_keys
 from .lines.derived import on_canonical_head
 from .lines.hands import is_edited
 from .lines.layers import own_action
@@ -79,6 +79,9 @@ def prepare(target: bpy.types.Object, line: Line, bound: float) -> Task:
     check_bound(bound)
     if target.data.shape_keys.animation_data.use_tweak_mode:
         raise TalkerError("an NLA strip is in tweak mode; leave it with Tab in the NLA editor")
+    problem = checks.keys_problem(line)
+    if problem:
+        raise TalkerError(problem)
     return Task(*_curves(target, line), bound)
 
 

@@ -13,10 +13,12 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..errors import TalkerError
 from ..face.joints import NECK_SHARE
 from . import animation
 from .canonical import CanonicalFrame
 from .joints import joints_of
+from .languages.translations import translated
 from .lines import actions, layers, strength
 from .lines.hands import is_edited, retire
 from .lines.marks import MOTIONS, REST, STRENGTH, Line, in_library, own_strips, read_action, write_mark
@@ -52,9 +54,12 @@ def perform(line: Line, seed: int, chosen: bool = False) -> Motion:
     from ..speech.prosody import read_prosody
 
     record = line.record
+    if "fps" not in record:
+        words = "{} was baked by an older version; bake it again to let it move"
+        raise TalkerError(translated(words).format(line.name))
     recording = load_recording(str(record.get("recording") or ""))
     prosody = read_prosody(recording.samples)
-    times = np.arange(record["count"]) / float(record.get("fps") or 0.0)
+    times = np.arange(record["count"]) / float(record["fps"])
     found = presence(times, recording.seconds, prosody.phrases, prosody.accents, seed)
     return Motion(found.head, found.eyes, seed, chosen)
 

@@ -153,6 +153,11 @@ def test_what_cannot_be_is_said(baked):
     animation.set_speech_strength(baked, 0.7)
     with pytest.raises(TalkerError, match="changed meanwhile"):
         fewer_keys.write(baked, animation.lines(baked)[0], task, task.fit())
+    track = animation.lines(baked)[0].strips["speech"][0][0]
+    track.lock = True
+    with pytest.raises(TalkerError, match="track Speech is locked"):
+        fewer_keys.reduce_line(baked, animation.lines(baked)[0], 0.5)
+    track.lock = False
     for action in line.actions():
         for curve in animation.curves_of(action):
             curve.mute = True

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from blendshape_talker.blender import animation, joints, motion, scene_io, step
-from blendshape_talker.blender.lines import sound
+from blendshape_talker.blender.lines import marks, sound
 from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS, set_strip_time, strip_time
 from blendshape_talker.face.flame import VERTEX_COUNT
 
@@ -51,6 +51,20 @@ def test_a_recording_that_is_gone_is_said(head, recording):
     assert motion.seed_of(head, line_of(head)) is None
     with pytest.raises(RuntimeError, match=r"tone\.wav"):
         bpy.ops.blendshape_talker.move_again()
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [({"seed": "q"}, None), ({"seed": -3}, None), ({"fps": "x"}, "older version"), ({"fps": 0}, "older version")],
+)
+def test_a_mark_that_somebody_changed_is_no_error(head, told, words):
+    for action in line_of(head).actions():
+        marks.write_mark(action, {**marks.read_mark(action), **told})
+    assert bpy.ops.blendshape_talker.add_joints() == {"FINISHED"}
+    assert motion.seed_of(head, line_of(head)) == (None if words else 0)
+    if words:
+        with pytest.raises(RuntimeError, match=words):
+            bpy.ops.blendshape_talker.move_again()
 
 
 def test_turning_as_an_object_is_a_switch_and_joints_take_over(head):

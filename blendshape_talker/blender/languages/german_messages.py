@@ -65,6 +65,10 @@ MESSAGES = {
         "{} gehört der Bibliothek; ein anderes Startbild wählen oder dort backen",
     "{} was baked by an older version; bake it again to have its emotions as strips":
         "{} wurde mit einer älteren Version gebacken; neu backen, um die Gefühle als Streifen zu haben",
+    "{} was baked by an older version; bake it again to let it move":
+        "{} wurde mit einer älteren Version gebacken; neu backen, damit sie sich bewegt",
+    "track {} is locked; unlock it in the NLA editor to change the keys of {}":
+        "Spur {} ist gesperrt; sie im NLA-Editor entsperren, um die Schlüssel von {} zu ändern",
     # what keeps a bake from being seen
     "the NLA of this head is switched off; tick its shape keys in the NLA editor":
         "die NLA dieses Kopfes ist ausgeschaltet; im NLA-Editor bei seinen Formschlüsseln das Häkchen setzen",

@@ -73,6 +73,16 @@ def line_problem(line: Line) -> str | None:
     return None
 
 
+def keys_problem(line: Line) -> str | None:
+    """Why the keys of ``line`` cannot be changed; None when they can."""
+    for strips in line.strips.values():
+        for track, _ in strips:
+            if getattr(track, "lock", False):
+                words = "track {} is locked; unlock it in the NLA editor to change the keys of {}"
+                return translated(words).format(track.name, line.name)
+    return None
+
+
 def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]:
     """What keeps the bake on ``target`` from being seen as it was baked: a line each, with what to do."""
     keys = target.data.shape_keys if target is not None and target.type == "MESH" else None

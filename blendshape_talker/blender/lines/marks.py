@@ -6,6 +6,7 @@ when its Action is.
 
 import functools
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,11 @@ VERSION = 2
 LAYERS = ("speech", "expression", "controls", "lips", "blinks")  # of a line, from below
 REST = "rest"
 _OF_A_CUE = ("start", "end", "intensity", "blend_in", "blend_out")  # numbers without which a cue is none
+_NUMBERS = {
+    **{"start": (-1 << 22, 1 << 22), "first": (-1 << 22, 1 << 22), "count": (1, 1 << 22), "fps": (0.01, 1000.0)},
+    **{"seed": (0, math.inf), "closures": (0, 1 << 22), "cues": (0, 1 << 22), "strips": (0, 1 << 22)},
+}  # least and most; frames lie within Blender's timeline
+_KINDS = {"name": str, "recording": str, "emotion": str, "warnings": list, "lost": list, "asked": list, "cue": dict}
 MOTIONS = ("head", "gaze")  # of a line, on its head's armature (blender/motion.py)
 
 
@@ -86,7 +92,17 @@ def _parsed(value: str) -> dict[str, Any] | None:
         mark = json.loads(value)
     except ValueError:
         return None
-    return mark if isinstance(mark, dict) and mark.get("version") == VERSION else None
+    if not isinstance(mark, dict) or mark.get("version") != VERSION:
+        return None
+    return {name: told for name, told in mark.items() if _is_told(name, told)}
+
+
+def _is_told(name: str, told: Any) -> bool:
+    """False for what a mark cannot have under this name: whoever wrote it, it counts as left out."""
+    if name in _NUMBERS:
+        low, high = _NUMBERS[name]
+        return isinstance(told, int | float) and low <= told <= high  # also refuses NaN
+    return name not in _KINDS or isinstance(told, _KINDS[name])
 
 
 def write_mark(holder: Any, mark: Mapping[str, Any]) -> None:

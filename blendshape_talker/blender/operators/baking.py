@@ -147,7 +147,7 @@ class Bake(Running, bpy.types.Operator):
             *animation.unseen(target, context.scene),
         ]
         if doubts:
-            self.report({"WARNING"}, "; ".join(doubts))
+            self.report({"WARNING"}, "; ".join(dict.fromkeys(doubts)))
         return line
 
 

@@ -8,6 +8,7 @@ from ..languages.translations import translated
 from ..presence import shown
 from ..properties import TalkerSettings
 from .common import gone, idle, idle_in_object_mode, reported
+from .takes import take_number
 
 
 class AddJoints(bpy.types.Operator):
@@ -106,7 +107,7 @@ def _perform_lines(head: bpy.types.Object) -> str:
     done, missing = 0, ""
     for line in animation.lines(head):
         try:
-            motion.write(head, line, motion.perform(line, int(line.record.get("seed") or 0)))
+            motion.write(head, line, motion.perform(line, take_number(line)))
             done += 1
         except TalkerError as error:
             missing = translated("; {} stays still: {}").format(line.name, translated(str(error)))
