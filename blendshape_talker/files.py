@@ -56,7 +56,7 @@ def check_outputs(targets: Sequence[PathLike], inputs: Sequence[PathLike | None]
 
 def check_apart(targets: Sequence[PathLike], inputs: Sequence[PathLike | None] = ()) -> None:
     """:class:`TalkerError` for two ``targets`` in one place, and for one that is one of the ``inputs``."""
-    places = [Path(os.path.realpath(target)) for target in targets]
+    places = [_real(target) for target in targets]
     for target, place in zip(targets, places, strict=True):
         for source in inputs:
             if source is not None and _same(place, source):
@@ -89,7 +89,15 @@ def _same(place: Path, source: PathLike) -> bool:
     try:
         return os.path.samefile(place, source)
     except (OSError, ValueError):
-        return place == Path(os.path.realpath(source))
+        return place == _real(source)
+
+
+def _real(path: PathLike) -> Path:
+    """Where ``path`` leads; itself where it leads nowhere, which is told by whoever opens it."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):  # ValueError: a null character
+        return Path(path)
 
 
 def _reason(error: Exception) -> str:

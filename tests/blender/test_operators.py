@@ -76,6 +76,23 @@ def test_bake_writes_animation_range_and_sound(ready, synthetic_talker):
         assert len(bpy.data.sounds) == 1
 
 
+def test_a_bake_ends_in_the_scene_that_it_began_in(ready, synthetic_talker, monkeypatch):
+    scene, other, animate = bpy.context.scene, bpy.data.scenes.new("Other"), synthetic_talker.animate
+
+    def meanwhile(*given, **how):
+        bpy.context.window_manager.windows[0].scene = other  # hands switch it while the networks run
+        return animate(*given, **how)
+
+    monkeypatch.setattr(synthetic_talker, "animate", meanwhile)
+    before = other.sync_mode, other.use_audio_scrub, other.frame_current
+    assert bpy.ops.blendshape_talker.bake(take=3) == {"FINISHED"}
+    assert bpy.context.window_manager.windows[0].scene == other
+    assert scene.blendshape_talker.take == 3 and other.blendshape_talker.take == 0
+    assert scene.sync_mode == "AUDIO_SYNC" and scene.blendshape_talker.sound_in_step
+    assert (other.sync_mode, other.use_audio_scrub, other.frame_current) == before
+    assert len(animation.lines(scene.blendshape_talker.target)) == 1
+
+
 def test_one_undo_takes_the_bake_back(ready):
     bpy.ops.ed.undo_push(message="before")
     before = contents()

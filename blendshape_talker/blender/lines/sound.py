@@ -19,6 +19,13 @@ _CHANNELS = 128  # Blender's sequencer has no more
 _KEPT = ("channel", "volume", "pan", "mute", "lock", "color_tag", "show_waveform", "select")
 
 
+def unheard(scene: bpy.types.Scene, uid: str) -> str | None:
+    """Why line ``uid``, laid a moment ago, has no sound strip; None where it has one, and in builds without sound."""
+    if not bpy.app.build_options.audaspace or sound_of(scene, uid) is not None:
+        return None
+    return translated("the sequencer has no free channel for the sound; remove a strip there and bake again")
+
+
 def add_sound(scene: bpy.types.Scene, path: str | os.PathLike[str], frame: int) -> bool:
     """Lay a recording that belongs to no line at ``frame``; False in builds without sound."""
     return _has_sound() and _new_strip(scene, path, frame) is not None

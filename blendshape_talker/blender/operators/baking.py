@@ -12,6 +12,7 @@ from ...job import Job
 from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
 from ..languages.translations import translated
+from ..lines import sound
 from ..outcome import came_out, doubt
 from ..properties import chosen_device
 from .common import WHILE_RUNNING, allowed, gone, idle, reported
@@ -115,13 +116,14 @@ class Bake(Running, bpy.types.Operator):
             self._drafts.discard()
 
     def _end(self, context: bpy.types.Context, take: animation.Take, shown: bool) -> None:
-        line = self._finish(context, self._pending, take)
+        scene, _ = bake.still_there(self._pending)  # the window may show another one by now
+        line = self._finish(scene, self._pending, take)
         lowest, highest = line.frames
         # a line that is baked again is compared where the playhead stands
-        if shown and not (self._was_baked and lowest <= context.scene.frame_current <= highest):
-            context.scene.frame_set(viewing.speaking_frame(line))
-        if shown and not self._was_baked and not context.scene.blendshape_talker.strips_shown:
-            context.scene.blendshape_talker.strips_shown = True  # once a scene: whoever closes it keeps it closed
+        if shown and not (self._was_baked and lowest <= scene.frame_current <= highest):
+            scene.frame_set(viewing.speaking_frame(line))
+        if shown and not self._was_baked and not scene.blendshape_talker.strips_shown and scene == context.scene:
+            scene.blendshape_talker.strips_shown = True  # once a scene: whoever closes it keeps it closed
             timeline_view.open_beside(context.window, timeline_view.ROOMY)
 
     def _request(self, context: bpy.types.Context) -> bake.Request:
@@ -131,20 +133,20 @@ class Bake(Running, bpy.types.Operator):
             performance = replace(performance, seed=self.take)
         return bake.make_request(context.scene, settings.target, performance, settings.start_frame, self.replace)
 
-    def _finish(self, context: bpy.types.Context, request: bake.Request, take: animation.Take) -> animation.Line:
+    def _finish(self, scene: bpy.types.Scene, request: bake.Request, take: animation.Take) -> animation.Line:
         target = bake.apply(request, take, self.replace, self._drafts)
         if self.take != _AS_THE_PANEL_SAYS:
-            context.scene.blendshape_talker.take = self.take
+            scene.blendshape_talker.take = self.take
         line = animation.find_line(target, take.recording, take.start_frame)
         told = target.name, line.name, emotions.spoken(line), came_out(line)
         words = translated("{} speaks {}, {}, {}").format(*told)
-        if viewing.play_in_step(context.scene):
+        if viewing.play_in_step(scene):
             words += translated("; playback now follows the sound, and scrubbing is heard")
         self.report({"INFO"}, words)
         doubts = [
             *take.about.get("warnings", ()),
-            *filter(None, [doubt(line)]),
-            *animation.unseen(target, context.scene),
+            *filter(None, [doubt(line), sound.unheard(scene, line.uid)]),
+            *animation.unseen(target, scene),
         ]
         if doubts:
             self.report({"WARNING"}, "; ".join(dict.fromkeys(doubts)))

@@ -223,3 +223,19 @@ def test_a_deleted_head_holds_no_sound_back(scene, make_head, saying):
     bpy.data.objects.remove(target)
     bake(scene, copy, saying(1))
     assert [name[0] for name in strips(scene)] == ["b"] and len(bpy.data.sounds) == 1
+
+
+def test_a_line_without_a_free_channel_says_so(scene, make_head, saying):
+    scene.sequence_editor_create()
+    length = (
+        "length"
+        if "length" in strips_of(scene.sequence_editor).bl_rna.functions["new_effect"].parameters
+        else "frame_end"
+    )
+    for channel in range(1, 129):
+        strips_of(scene.sequence_editor).new_effect(f"{channel}", "COLOR", channel, frame_start=1, **{length: 500})
+    written = bake(scene, make_head(), saying())
+    assert sound.sound_of(scene, written.uid) is None and "no free channel" in sound.unheard(scene, written.uid)
+    strips_of(scene.sequence_editor).remove(strips(scene)["7"])
+    written = bake(scene, make_head(name="Other"), saying())
+    assert sound.sound_of(scene, written.uid).channel == 7 and sound.unheard(scene, written.uid) is None
