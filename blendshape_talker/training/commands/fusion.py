@@ -35,7 +35,10 @@ def _add_train_fusion(networks) -> None:
         "--out", required=True, type=_target, metavar="DIR", help="folder for fusion.npz and its loss plot"
     )
     lips_help = "do not train: give DIR's fusion.npz its lip shapes anew, all else as it is"
-    parser.add_argument("--lips-of", metavar="DIR", help=lips_help)
+    lids_help = "do not train: mend the lids of DIR's fusion.npz, which was trained without, all else as it is"
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--lips-of", metavar="DIR", help=lips_help)
+    instead.add_argument("--lids-of", metavar="DIR", help=lids_help)
     parser.add_argument(
         "--steps", type=values.at_least(1), metavar="N", help="training steps (the bundled weights' number)"
     )
@@ -47,12 +50,15 @@ def _add_train_fusion(networks) -> None:
 
 def _train_fusion(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..fusion.settings import FusionTraining
-    from ..fusion.train import extend, train
+    from ..fusion.train import extend, mend, train
 
     corpora = arguments.speech, arguments.expressions
-    if arguments.lips_of:
-        if arguments.steps is not None or arguments.seed:
-            raise TalkerError("--lips-of trains nothing; leave out --steps and --seed")
+    option = "--lips-of" if arguments.lips_of else "--lids-of" if arguments.lids_of else ""
+    if option and (arguments.steps is not None or arguments.seed):
+        raise TalkerError(f"{option} trains nothing; leave out --steps and --seed")
+    if arguments.lids_of:
+        path = mend(arguments.lids_of, *corpora, arguments.out, arguments.geometry)
+    elif arguments.lips_of:
         path = extend(arguments.lips_of, *corpora, arguments.out, arguments.geometry, progress)
     else:
         changes = {"seed": arguments.seed} | ({"steps": arguments.steps} if arguments.steps is not None else {})

@@ -6,15 +6,18 @@ not disentangle: the structure of :mod:`shape_structure`, and left and right sha
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from ...face.flame import GeometryMap, load_head
+from ... import checkpoint
+from ...errors import TalkerError
+from ...face.flame import GeometryMap, Head, load_head
 from ...files import whole_file
-from ...fusion import FILE_NAME, Domain, FusionConfig, FusionModel, FusionNetwork
+from ...fusion import FILE_NAME, KIND, Domain, FusionConfig, FusionModel, FusionNetwork
 from ...job import Progress
 from ..geometry.facs import Facs
 from ..geometry.mirror import Mirror, Pairing
@@ -22,6 +25,7 @@ from ..plots import plot_history
 from .data import LinearCorpus, find_facs, load_expression_corpus, load_speech_corpus
 from .frames import FileOrderMap, TrainingFrames
 from .initialisation import facs_mirrors, initial_shapes, least_squares, start_encoder
+from .lid_shapes import mend_lids
 from .lip_shapes import add_lip_shapes, without_lip_shapes
 from .losses import FusionLoss
 from .principal_components import principal_components
@@ -49,12 +53,8 @@ def train(
     facs = find_facs(geometry, expression_dir, speech_dir)
     speech, expression = load_speech_corpus(speech_dir, progress), load_expression_corpus(expression_dir, progress)
     model, history = fit(speech, expression, facs, settings or FusionTraining(), progress)
-    target = Path(out)
-    target = target if target.suffix == ".npz" else target / FILE_NAME
-    target.parent.mkdir(parents=True, exist_ok=True)
-    used = asdict(settings or FusionTraining())
-    used.pop("network")
-    model.save(target, training=used)
+    target = _target(out)
+    model.save(target, training=_kept(settings or FusionTraining()))
     with whole_file(target.with_name("fusion_history.json")) as stream:
         stream.write(json.dumps(history, indent=1).encode())
     plot_history(history, target.with_name("fusion_loss.png"))
@@ -81,12 +81,47 @@ def extend(
     structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
     frames = TrainingFrames.build(expression.basis, expression.frames("train"), head.geometry_map)
     network, more = add_lip_shapes(network, frames, structure, facs, head, settings.headroom)
+    kept = _kept(replace(settings, lids=_has_lids(model_dir)))
+    return FusionModel(network, (*names, *more), head.geometry_map).save(_target(out), training=kept)
+
+
+def mend(
+    model_dir: str | Path,
+    speech_dir: str | Path,
+    expression_dir: str | Path,
+    out: str | Path,
+    geometry: str | Path | None = None,
+) -> Path:
+    """Mend the lids of the ``fusion.npz`` of ``model_dir`` that was trained without, and leave all else as it is.
+
+    out: a folder, or the file's name. Raises :class:`TalkerError` where they are mended already: twice is too much.
+    """
+    if _has_lids(model_dir):
+        raise TalkerError(f"{model_dir}: its lids are mended already")
+    model = FusionModel.load(model_dir)
+    _mend(model.network, load_head(), find_facs(geometry, expression_dir, speech_dir))
+    mended = FusionModel(model.network, model.names, model.geometry_map)
+    return mended.save(_target(out), training=_kept(FusionTraining(lids=True)))
+
+
+def _has_lids(model_dir: str | Path) -> bool:
+    """Whether the ``fusion.npz`` of a folder says that its lids are mended."""
+    training = checkpoint.load_config(Path(model_dir) / FILE_NAME, KIND).get("training")
+    return bool((training or {}).get("lids"))
+
+
+def _kept(settings: FusionTraining) -> dict[str, Any]:
+    """What a ``fusion.npz`` says of its training; the network's settings stand beside it."""
+    used = asdict(settings)
+    used.pop("network")
+    return used
+
+
+def _target(out: str | Path) -> Path:
     target = Path(out)
     target = target if target.suffix == ".npz" else target / FILE_NAME
     target.parent.mkdir(parents=True, exist_ok=True)
-    used = asdict(settings)
-    used.pop("network")
-    return FusionModel(network, (*names, *more), head.geometry_map).save(target, training=used)
+    return target
 
 
 def fit(
@@ -127,7 +162,16 @@ def fit(
         ),
     ]
     network, more = add_lip_shapes(network, domains["expression"], structure, facs, head, settings.headroom)
+    if settings.lids:
+        _mend(network, head, facs)
     return FusionModel(network, (*names, *more), image_map), history
+
+
+@torch.no_grad()
+def _mend(network: FusionNetwork, head: Head, facs: Facs) -> None:
+    """Let the lids of a trained network close over the eye (:mod:`lid_shapes`); its encoders stay as they are."""
+    shapes = network.blendshapes[network.config.speech_count :]
+    shapes.copy_(torch.from_numpy(mend_lids(shapes.numpy(), head, facs.faces)))
 
 
 class _Trainer:

@@ -57,7 +57,7 @@ SOCKET_POLES = {"L": 3929, "R": 3930}
 SOCKET_RINGS = 2
 LID_RIM_RINGS = (3, 4)  # the rims of the lids, as rings around the poles
 LID_OVERLAP = 0.0003  # m; how far the upper rim passes the lower in a blink
-EYEBALL_SCALE = 0.97  # of ICT's; FLAME's eyeball bulges more at the cornea
+EYEBALL_SCALE = 0.9  # of ICT's, through whose cornea the lids would pass on their way down; FLAME's own are smaller
 
 
 @dataclass(frozen=True)
