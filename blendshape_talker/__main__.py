@@ -118,13 +118,15 @@ def _checked_cues(arguments: argparse.Namespace) -> list[cues.Cue] | None:
     return listed
 
 
-def _perform(arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress) -> Animation:
+def _perform(
+    arguments: argparse.Namespace, listed: list[cues.Cue] | None, progress: Progress, gaze: bool = False
+) -> Animation:
     progress(0.0, "loading the networks")
     talker = pipeline.Talker.load(arguments.device)
     animation = talker.animate(
         arguments.audio, arguments.emotion, arguments.intensity, arguments.fps,
         blinks=arguments.blinks, seed=arguments.seed, progress=progress, cues=listed,
-        heard=arguments.heard, style=talker.listener.style(arguments.style),
+        heard=arguments.heard, style=talker.listener.style(arguments.style), gaze=gaze,
     )  # fmt: skip
     notify = _notifier(progress)
     for warning in animation.warnings:
@@ -289,7 +291,7 @@ def _flame(arguments: argparse.Namespace, progress: Progress) -> None:
     listed = _checked_cues(arguments)
     progress(0.0, "reading the model")
     model = flame_model.load_flame_model(arguments.model)
-    animation = _perform(arguments, listed, progress)
+    animation = _perform(arguments, listed, progress, gaze=arguments.head_motion)
     fitter = flame_model.FlameFitter(model, flame.load_head().face)
     progress(1.0, "fitting FLAME's parameters")
     started = time.perf_counter()

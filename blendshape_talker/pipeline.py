@@ -118,6 +118,7 @@ class Talker:
         cues: Sequence[Cue] | None = None,
         heard: float | None = None,
         style: Style | None = None,
+        gaze: bool = False,
     ) -> Animation:
         """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
 
@@ -125,7 +126,8 @@ class Talker:
         what the voice sounds like (:meth:`Listener.hear`). intensity: 0 … 1.5 times the emotion; heard: the voice's
         share in it, 0 … 1: each moment is intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and
         1 for "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another
-        performance; style: how the mouth is used (:mod:`speech.style`), the network's average if not given.
+        performance; style: how the mouth is used (:mod:`speech.style`), the network's average if not given; gaze: the
+        upper lids go with the eyes, for heads whose eyes turn by ``eye_rotation``.
         Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()`` turns true.
         """
         networks, library = self.networks, self.networks.library
@@ -172,7 +174,8 @@ class Talker:
             closure = blink_closure(times, recording.seconds, pauses, seed, present.blinks)
         shown, own, others = resample(speech, sample_times), *np.split(blendshapes, [speech.shape[1]])
         held = lip_layer(own, shown, others, felt, fps)
-        blink_weights = blink_layer(others, felt + held, closure)
+        pitch = present.eyes[:, 0] if gaze else 0.0
+        blink_weights = blink_layer(others, felt + held, closure, pitch=pitch)
         felt = felt + held
         shown_gap = shown @ lip_gap_per_weight(own) + (felt + blink_weights) @ lip_gap_per_weight(others)
         found, lost = lost_closures(gap_mm, times, shown_gap)

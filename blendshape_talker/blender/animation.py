@@ -7,9 +7,10 @@ Action is the animator's own layer and plays on top.
 """
 
 import bpy
+import numpy as np
 
 from . import mouth
-from .lines import checks, cues, derived, find, legacy, marks, shapes, strength, write
+from .lines import checks, cues, derived, find, gaze, legacy, marks, shapes, strength, write
 from .lines.actions import curves_of, read_curves
 from .lines.drafts import Drafts
 from .lines.marks import MARK, Line
@@ -19,10 +20,12 @@ from .lines.write import Written
 
 __all__ = [
     "MARK", "MAXIMUM_STRENGTH", "Drafts", "Line", "Take", "Written", "curves_of",
-    "expression_strength", "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "line_at", "lines",
-    "plan", "read_curves", "refresh", "rest_vertices", "set_expression_strength", "set_speech_strength",
-    "shape_key_names", "speech_strength", "target_problem", "unseen", "write_take",
+    "expression_strength", "find_line", "hand_made_animation", "is_baked", "is_rest", "is_stale", "lids_follow",
+    "line_at", "lines", "plan", "read_curves", "refresh", "rest_vertices", "set_expression_strength",
+    "set_speech_strength", "shape_key_names", "speech_strength", "target_problem", "unseen", "write_take",
 ]  # fmt: skip
+
+_SAME_PITCH = 1e-4  # radians: a hundredth of a millimetre at the lids
 
 target_problem = checks.target_problem
 unseen = checks.unseen
@@ -88,6 +91,18 @@ def refresh(target: bpy.types.Object) -> None:
         for line in lines(target):
             derived.refresh(target, line)
         keys.update_tag(refresh={"TIME"})
+
+
+def lids_follow(target: bpy.types.Object, line: Line, pitch: np.ndarray, known: bool) -> None:
+    """After the eyes of ``line`` got their motion: let its lids follow, unless they were computed for it.
+
+    pitch (T,): radians by which the eyes look down in the frames of the take; known: the lids lie as computed for that.
+    """
+    frames = line.frames[0] + np.arange(len(pitch))
+    if known and np.abs(gaze.pitch_of(target, line, frames) - pitch[:, None]).max(initial=0.0) < _SAME_PITCH:
+        derived.remember(target, line)
+    else:
+        derived.refresh(target, line)
 
 
 def is_stale(target: bpy.types.Object) -> bool:

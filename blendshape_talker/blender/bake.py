@@ -22,7 +22,7 @@ from ..speech import style
 from . import animation, keep_keys, motion, networks, step, viewing
 from .animation import Take
 from .languages.translations import translated
-from .lines import checks, hand_keys, legacy, sound
+from .lines import checks, gaze, hand_keys, legacy, sound
 from .lines.cues import Asked
 from .pace import FIRST_CALL, LOADING, PIECE, Loading, Pace, by_the_clock, recording_seconds, rising
 
@@ -65,7 +65,8 @@ class Performance:
 class Request:
     """All that a bake needs from Blender. No Blender objects: those may be gone, or renamed, when the result is there.
 
-    scene, target: their ``session_uid``; name: the head's, for messages; rest (V, 3): its vertices.
+    scene, target: their ``session_uid``; name: the head's, for messages; rest (V, 3): its vertices; looks: its eyes
+    move, so lids follow.
     """
 
     performance: Performance
@@ -75,6 +76,7 @@ class Request:
     rest: np.ndarray
     frame_rate: float
     start_frame: int
+    looks: bool = False
 
 
 def make_request(
@@ -112,8 +114,9 @@ def make_request(
     style.check(performance.style)
     rest = animation.rest_vertices(target)
     return Request(
-        performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame
-    )
+        performance, scene.session_uid, target.session_uid, target.name, rest, frame_rate_of(scene), start_frame,
+        gaze.joints_of(target) is not None,
+    )  # fmt: skip
 
 
 def compute(request: Request, progress: Progress, cancelled: CancelTest) -> Take:
@@ -134,7 +137,7 @@ def compute(request: Request, progress: Progress, cancelled: CancelTest) -> Take
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
-            style=talker.listener.style(performance.style), cancelled=cancelled,
+            style=talker.listener.style(performance.style), gaze=request.looks, cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (_WRITTEN_FROM - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:
@@ -198,6 +201,7 @@ def apply(
     line = next(line for line in animation.lines(target) if line.uid == written.uid)
     if take.head_rotation is not None and take.eye_rotation is not None:
         motion.write(target, line, motion.Motion(take.head_rotation, take.eye_rotation, int(take.about["seed"])))
+        animation.lids_follow(target, line, take.eye_rotation[:, 0] * request.looks, known=not written.refreshed)
     motion.follow(target)
     step.remember(scene, target)
     return target

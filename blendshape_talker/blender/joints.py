@@ -16,20 +16,13 @@ from ..errors import TalkerError
 from ..face.joints import NAMES, PARENTS, joint_positions, joint_weights
 from .canonical import CanonicalFrame
 from .languages.translations import translated
+from .lines.gaze import JOINTS as MARK
+from .lines.gaze import joints_of
 from .lines.marks import read_action
 from .mouth import mouths_of
 
-MARK = "blendshape_talker_joints"  # custom property on the armature object
 _LENGTHS = {"root": 0.03, "neck": 0.06, "head": 0.11, "eye_L": 0.03, "eye_R": 0.03}  # metres
 _UP, _FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
-
-
-def joints_of(head: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The armature of ours that moves ``head``; None without."""
-    for modifier in head.modifiers if head is not None and head.type == "MESH" else ():
-        if modifier.type == "ARMATURE" and modifier.object is not None and modifier.object.get(MARK):
-            return modifier.object
-    return None
 
 
 def joints_problem(head: bpy.types.Object | None) -> str | None:

@@ -19,7 +19,7 @@ from . import animation
 from .canonical import CanonicalFrame
 from .joints import joints_of
 from .languages.translations import translated
-from .lines import actions, layers, strength
+from .lines import actions, derived, layers, strength
 from .lines.hands import is_edited, retire
 from .lines.marks import MOTIONS, REST, STRENGTH, Line, in_library, own_strips, read_action, write_mark
 
@@ -99,7 +99,10 @@ def write(head: bpy.types.Object, line: Line, motion: Motion) -> None:
 
 
 def follow(head: bpy.types.Object) -> None:
-    """After strips of lines have moved, been cut or removed: let the motion of ``head`` lie where its lines do."""
+    """After strips of lines have moved, been cut or removed: let the motion of ``head`` lie where its lines do.
+
+    Lids follow where the eyes move otherwise now.
+    """
     holder = holder_of(head)
     if holder is None:
         return
@@ -113,6 +116,10 @@ def follow(head: bpy.types.Object) -> None:
             else:
                 _remove(old)
     holder.update_tag()
+    for item in heads:
+        for line in animation.lines(item):
+            if derived.is_stale(item, line):
+                derived.refresh(item, line)
 
 
 def stop_turning(head: bpy.types.Object) -> None:
@@ -165,6 +172,8 @@ def set_strength(head: bpy.types.Object, line: Line, layer: str, value: float) -
         if _factor(action) != value:
             strength.scale_action(layers.own_action(holder, action), value)
     holder.update_tag(refresh={"TIME"})
+    if layer == "gaze":
+        derived.refresh(head, line)
 
 
 def _strips(

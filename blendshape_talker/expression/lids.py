@@ -3,17 +3,25 @@
 A blink that is part of the emotion's own weights grows and fades with the emotion: at half its strength the eye stays
 half open, at twice the upper lid ends below the lower one. So the opening of the lids is measured, on the canonical
 head, where it is linear in the weights, and the layer closes what the emotion leaves open. numpy only.
+
+The upper lid goes with the eye as well: where the eye rests, and in saccades, up and down by about the same angle
+(Becker, Fuchs 1988). The lower lid goes a little way too, in people; no blendshape moves it alone.
 """
 
 import numpy as np
 
-from ..face.flame import lid_gaps, load_head
+from ..face.flame import LEFT_LIDS, RIGHT_LIDS, lid_gaps, load_head
+from ..face.joints import sphere_middle
 
 SHUT = -0.00025  # m, mean gap of shut lids: a blink presses them together by so much (ICT-FaceKit's eyeBlink: 0.26 mm)
 
 
 def blink_layer(
-    shapes: np.ndarray, emotion: np.ndarray, closure: np.ndarray, close: np.ndarray | float = 0.0
+    shapes: np.ndarray,
+    emotion: np.ndarray,
+    closure: np.ndarray,
+    close: np.ndarray | float = 0.0,
+    pitch: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Weights (T, K_E) float32 to add to ``emotion`` so that each eye is shut by ``closure``.
 
@@ -21,15 +29,37 @@ def blink_layer(
     strength at which they are shown; closure (T,): 0 leaves the lids as the emotion holds them, 1 shuts them. Where the
     emotion alone would push a lid through the eye, the layer is negative and holds it at shut, whatever the closure.
     close: metres, one number or (T,), by which the lids hang lower than the emotion holds them, below 0 higher.
+    pitch: radians, one number, (T,) or (T, 2) for each eye, by which it looks down: the upper lid follows.
     """
     shapes, emotion = np.asarray(shapes), np.asarray(emotion)
     if emotion.shape[1:] != shapes.shape[:1]:
         raise ValueError(f"{emotion.shape} weights do not fit {len(shapes)} blendshapes")
-    opening = lid_opening(shapes, emotion)
-    held = opening - np.asarray(close).reshape(-1, 1)
+    opening, closing = lid_opening(shapes, emotion), closing_weights(shapes)
+    held = opening - np.asarray(close).reshape(-1, 1) - _followed(shapes, closing, opening, pitch)
     wanted = (1.0 - np.asarray(closure)[:, None]) * np.maximum(held, 0.0)
-    layer: np.ndarray = (opening - wanted) @ closing_weights(shapes)
+    layer: np.ndarray = (opening - wanted) @ closing
     return layer.astype(np.float32)
+
+
+def _followed(
+    shapes: np.ndarray, closing: np.ndarray, opening: np.ndarray, pitch: np.ndarray | float
+) -> np.ndarray | float:
+    """Metres (T, 2) by which an eye's opening (T, 2) shrinks so that the upper lid turns by ``pitch`` with the eye.
+
+    Lids that an emotion narrows follow less, and all follow less the farther they go: looking down shuts no eye.
+    """
+    turned = np.asarray(pitch, np.float64)
+    if not turned.any():
+        return 0.0
+    head, at_rest = load_head(), lid_gaps(load_head().vertices) - SHUT
+    metres = []
+    for ball, lids, weights in zip(head.eyes, (LEFT_LIDS, RIGHT_LIDS), closing, strict=True):
+        middle = lids[len(lids) // 2 - 2 : len(lids) // 2 + 2, 0]
+        arm = (head.vertices[middle] - sphere_middle(head.vertices[ball]))[:, 2].mean()  # it goes down by arm a radian
+        metres.append(arm / -(weights @ shapes[:, middle, 1].astype(np.float64)).mean())
+    wanted = np.array(metres) * turned.reshape(len(turned) if turned.ndim else 1, -1)
+    result: np.ndarray = np.clip(opening, 0.0, at_rest) * np.tanh(wanted / at_rest)
+    return result
 
 
 def lid_opening(shapes: np.ndarray, weights: np.ndarray) -> np.ndarray:

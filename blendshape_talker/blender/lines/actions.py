@@ -162,13 +162,16 @@ def read_curves(action: bpy.types.Action) -> dict[str, np.ndarray]:
     return {curve.data_path: _keys(curve.keyframe_points, "co") for curve in curves_of(action)}
 
 
-def sample(action: bpy.types.Action, paths: Iterable[str], frames: np.ndarray) -> np.ndarray:
-    """(T, paths) values at ``frames`` (T,) of the action, as Blender plays them; 0 where no F-curve plays."""
-    curves = {curve.data_path: curve for curve in curves_of(action) if not curve.mute}
+def sample(action: bpy.types.Action, paths: Iterable[str | tuple[str, int]], frames: np.ndarray) -> np.ndarray:
+    """(T, paths) values at ``frames`` (T,) of the action, as Blender plays them; 0 where no F-curve plays.
+
+    Paths with their index, where they are not plain numbers.
+    """
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(action) if not curve.mute}
     paths = list(paths)
     result = np.zeros((len(frames), len(paths)))
     for column, path in enumerate(paths):
-        curve = curves.get(path)
+        curve = curves.get((path, 0) if isinstance(path, str) else path)
         if curve is None or not len(curve.keyframe_points):
             continue
         straight = (_kinds(curve.keyframe_points) == _LINEAR).all() and curve.extrapolation == "CONSTANT"

@@ -2,7 +2,7 @@
 
 All are functions of what plays (:mod:`evaluate`), so they are computed again, without the networks, whenever a cue was
 moved, muted, faded or changed, or a strength or control was: first the corrections of speech and cues, then the lips
-for both, then the lids for cues and lips.
+for both, then the lids for cues, lips and gaze.
 """
 
 import logging
@@ -17,7 +17,7 @@ from ...expression.aperture import lip_layer
 from ...expression.controls import corrected_expression, corrected_speech
 from ...expression.lids import blink_layer
 from ...face import meshes
-from . import actions, controls, evaluate, layers
+from . import actions, controls, evaluate, gaze, layers
 from .hands import is_edited, retire
 from .layers import own_action
 from .marks import CLOSURE, SEEN, Line, key_names, read_action, write_mark
@@ -103,12 +103,8 @@ def _signature(target: bpy.types.Object, line: Line) -> str:
     told = [controls.signature(target)]
     for layer in ("speech", "expression"):
         for track, strip in line.strips.get(layer, ()):
-            numbers = [
-                strip.frame_start, strip.frame_end, strip.action_frame_start, strip.scale, strip.blend_in,
-                strip.blend_out, track.mute or strip.mute, strip.use_reverse,
-            ]  # fmt: skip
-            curve = strip.fcurves.find("influence") if strip.use_animated_influence else None
-            told.append(f"{layer} {numbers} {actions.curve_sum(curve) if curve is not None else ''}")
+            told.append(f"{layer} {evaluate.signature(track, strip)}")
+    told += gaze.signature(target, line)
     return f"{zlib.crc32(repr(sorted(told)).encode()):08x}"
 
 
@@ -197,13 +193,14 @@ class _Face:
     def blinks(
         self, action: bpy.types.Action, strip: bpy.types.NlaStrip, rows: np.ndarray, frames: np.ndarray
     ) -> np.ndarray:
-        """(F, K_E) what brings the lids from where the emotion holds them to shut."""
+        """(F, K_E) what brings the lids from where the emotion holds them to shut, and lets them go with the eyes."""
         closure, here = closure_of(action), controls.sampled(self.target, frames)
         if len(closure) <= rows.max(initial=0):
             raise ValueError("the closure of the lids is not known")
         emotion = self._cues(frames) + self._corrections(self.paths, frames)
         emotion += evaluate.values(self.line.strips.get("lips", ()), self.paths, frames)
-        return blink_layer(self.shapes, emotion, np.clip(closure[rows] * here.blinks, 0.0, 1.0), here.lid_close)
+        pitch = gaze.pitch_of(self.target, self.line, frames)
+        return blink_layer(self.shapes, emotion, np.clip(closure[rows] * here.blinks, 0.0, 1.0), here.lid_close, pitch)
 
     def _rate(self, strip: bpy.types.NlaStrip) -> float:
         rate = float(self.line.record.get("fps") or 0.0) / (strip.scale or 1.0)

@@ -15,7 +15,7 @@ from . import actions
 Strips = Sequence[tuple[Any, bpy.types.NlaStrip]]
 
 
-def values(strips: Strips, paths: Sequence[str], frames: np.ndarray) -> np.ndarray:
+def values(strips: Strips, paths: Sequence[str | tuple[str, int]], frames: np.ndarray) -> np.ndarray:
     """(F, paths) the sum of ``strips``, (track, strip) each, at ``frames`` (F,) of the scene."""
     result = np.zeros((len(frames), len(paths)))
     for track, strip in strips:
@@ -68,3 +68,13 @@ def influence(strip: bpy.types.NlaStrip, frames: np.ndarray) -> np.ndarray:
         if strip.blend_out > 0.0:
             share = np.minimum(share, np.abs(end - frames) / strip.blend_out)
     return np.where(inside, share, 0.0)
+
+
+def signature(track: Any, strip: bpy.types.NlaStrip) -> str:
+    """What of a strip tells when and how much it plays; its keys are left out."""
+    numbers = [
+        strip.frame_start, strip.frame_end, strip.action_frame_start, strip.scale, strip.blend_in,
+        strip.blend_out, track.mute or strip.mute, strip.use_reverse,
+    ]  # fmt: skip
+    curve = strip.fcurves.find("influence") if strip.use_animated_influence else None
+    return f"{numbers} {actions.curve_sum(curve) if curve is not None else ''}"

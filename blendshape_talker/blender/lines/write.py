@@ -37,7 +37,8 @@ class Written:
     """What :func:`write_take` did.
 
     uid: the line's identity; former: the one that it had as a copy of another's, else empty; again: an earlier line
-    was baked again; moved: frames by which that moved; frames: where it plays now, first and last.
+    was baked again; moved: frames by which that moved; frames: where it plays now, first and last; refreshed: lips and
+    blinks are not those of the take, but were computed for what plays.
     """
 
     uid: str
@@ -45,6 +46,7 @@ class Written:
     again: bool
     moved: float
     frames: tuple[int, int]
+    refreshed: bool = False
 
 
 def write_take(target: bpy.types.Object, take: Take, drafts: Drafts | None = None) -> Written:
@@ -96,11 +98,12 @@ def write_take(target: bpy.types.Object, take: Take, drafts: Drafts | None = Non
     shapes.remove_shapes(target, _unused(keys, obsolete))
     fresh = next(item for item in lines_of(keys) if item.uid == uid)
     turned = any(strength.strength_of(fresh, layer) not in (None, 1.0) for layer in ("speech", "expression"))
-    if plan.touched or turned or derived.is_corrected(target, fresh):
+    refreshed = plan.touched or turned or derived.is_corrected(target, fresh)
+    if refreshed:
         derived.refresh(target, fresh)
     derived.remember(target, fresh)
     keys.update_tag(refresh={"TIME"})
-    return Written(uid, former, line is not None, moved, fresh.frames)
+    return Written(uid, former, line is not None, moved, fresh.frames, refreshed)
 
 
 def check(target: bpy.types.Object, take: Take) -> None:

@@ -78,6 +78,7 @@ class MoveAgain(bpy.types.Operator):
             former = motion.seed_of(head, line)
             seed = self.seed if self.seed >= 0 else 0 if former is None else former + 1
             motion.write(head, line, motion.perform(line, seed, chosen=True))
+            motion.follow(head)
             words = translated("{} moves as in take {} of its motion")
             self.report({"INFO"}, words.format(head.name, seed))
         return outcome
@@ -111,6 +112,7 @@ def _perform_lines(head: bpy.types.Object) -> str:
             done += 1
         except TalkerError as error:
             missing = translated("; {} stays still: {}").format(line.name, translated(str(error)))
+    motion.follow(head)
     words = translated(" and moves with {} lines" if done > 1 else " and moves with {} line").format(done)
     return (words if done else "") + missing
 
