@@ -103,6 +103,17 @@ def test_blinks_are_a_layer_known_apart(talker, happy):
     assert lid_opening(shapes, weak.expression_weights).min() < 1e-4, "an emotion at strength 0 still blinks"
 
 
+def test_lids_go_with_the_eyes_where_that_is_asked_for(talker, happy):
+    looking = talker.animate(DEMO, "happy", 1.0, fps=60, gaze=True)
+    np.testing.assert_array_equal(looking.emotion_weights, happy.emotion_weights)
+    shapes, pitch = happy.blendshapes[happy.speech_count :], happy.eye_rotation[:, 0]
+    closed = lid_opening(shapes, happy.expression_weights) - lid_opening(shapes, looking.expression_weights)
+    awake = happy.blink_closure < 0.01
+    assert np.corrcoef(pitch[awake], closed[awake, 0])[0, 1] > 0.95 and np.ptp(closed[awake]) > 5e-4
+    shut = happy.blink_closure > 0.99
+    np.testing.assert_allclose(lid_opening(shapes, looking.expression_weights)[shut], 0.0, atol=1e-4)
+
+
 def test_cues_are_a_sum_of_parts_that_can_be_made_alone(talker, happy):
     seconds = len(happy.times) / 60
     listed = [Cue(0.0, 1.5, "happy"), Cue(1.5, seconds, "sad", 0.8), Cue(1.0, 2.0, "surprised", 0.5, 0.3, 0.3)]

@@ -25,7 +25,7 @@ from blendshape_talker.training.fusion.settings import FusionTraining
 from blendshape_talker.training.fusion.sizes import size_table
 from blendshape_talker.training.fusion.systems import DirectAddition, Fused
 from blendshape_talker.training.fusion.tables import COLUMNS, SHORT_COLUMNS, ablation_table, format_table
-from blendshape_talker.training.fusion.train import extend, fit, train
+from blendshape_talker.training.fusion.train import extend, fit, mend, train
 from blendshape_talker.training.geometry.facs import KIND as GEOMETRY_KIND
 from blendshape_talker.training.geometry.facs import Facs
 
@@ -131,6 +131,25 @@ def test_training_betters_what_it_starts_from(trained, corpora, facs):
         made = np.tensordot(model.all_weights(frames, expression.basis, "expression"), model.blendshapes, 1)
         errors.append(np.square(made - wanted).mean())
     assert errors[1] < 0.95 * errors[0]
+
+
+def test_lids_are_mended_once_and_weights_stay(trained, corpora, facs, tmp_path):
+    plain, _ = fit(
+        load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1]), facs, replace(SETTINGS, lids=False)
+    )
+    (tmp_path / "plain").mkdir()
+    plain.save(tmp_path / "plain" / "fusion.npz")
+    path = mend(tmp_path / "plain", *corpora, tmp_path / "mended")
+    mended = FusionModel.load(path.parent)
+    assert mended.names == trained[0].names
+    np.testing.assert_allclose(mended.blendshapes, trained[0].blendshapes, atol=4e-6)
+    assert np.abs(mended.blendshapes - plain.blendshapes).max() > 1e-4
+    np.testing.assert_array_equal(
+        mended.blendshapes[: mended.speech_count, load_head().lips],
+        FusionModel.load(tmp_path / "plain").blendshapes[: mended.speech_count, load_head().lips],
+    )
+    with pytest.raises(TalkerError, match="mended already"):
+        mend(path.parent, *corpora, tmp_path / "again")
 
 
 def test_lip_shapes_made_anew_are_the_same_and_leave_the_rest(trained, corpora, tmp_path):
