@@ -18,6 +18,7 @@ from ..geometry.surface import ring_numbers, unique_edges
 
 _SKIN = (3, 14)  # rings of edges around the socket's pole: from the inner rim to the brow and the cheek
 _NEAR = 8e-4  # m; edges that much long and shorter are held together more than they are kept as they were
+_OF_THE_LIDS = 0.75  # of a blink's energy lies around the eyes; of a lowered brow, which narrows the eye too, a tenth
 _OUTWARDS = 0.13  # of a blink's way: 1 mm in the middle of the upper lid, about what a cornea stands out by
 
 
@@ -31,7 +32,7 @@ def mend_lids(shapes: np.ndarray, head: Head, faces: np.ndarray) -> np.ndarray:
     rings = ring_numbers(faces, list(SOCKET_POLES.values()), count)
     skin = (rings >= _SKIN[0]) & (rings <= _SKIN[1])
     result = _together(shapes, head.vertices, faces, skin)
-    for blink, ball, side in zip(_blinks(shapes), head.eyes, (1.0, -1.0), strict=False):
+    for blink, ball, side in zip(_blinks(shapes, head), head.eyes, (1.0, -1.0), strict=False):
         lids = (rings <= _SKIN[1]) & (side * head.vertices[:, 0] > 0)
         halfway = head.vertices[lids] + 0.5 * shapes[blink, lids] - sphere_middle(head.vertices[ball])
         outwards = halfway / np.linalg.norm(halfway, axis=1, keepdims=True)
@@ -42,12 +43,15 @@ def mend_lids(shapes: np.ndarray, head: Head, faces: np.ndarray) -> np.ndarray:
     return result.astype(np.float32)
 
 
-def _blinks(shapes: np.ndarray) -> list[int]:
-    """The shapes that close the left and the right eye alone; none where a corpus has no blinks."""
+def _blinks(shapes: np.ndarray, head: Head) -> list[int]:
+    """The shapes that close the left and the right eye and do little else; none where a corpus has no blinks."""
     try:
-        return [int(number) for number in closing_weights(shapes).argmax(axis=1)]
+        found = [int(number) for number in closing_weights(shapes).argmax(axis=1)]
     except ValueError:
         return []
+    energy = np.square(shapes[found]).sum(axis=2)
+    local = energy[:, head.eye_region].sum(axis=1) / energy.sum(axis=1)
+    return found if local.min() > _OF_THE_LIDS else []
 
 
 def _together(shapes: np.ndarray, vertices: np.ndarray, faces: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -23,8 +23,9 @@ def test_what_is_no_lid_stays_to_the_last_bit():
     distance = np.min(
         [np.linalg.norm(head.vertices - head.vertices[ball].mean(axis=0), axis=1) for ball in head.eyes], 0
     )
-    far = distance > 0.06
-    assert far.sum() > 2500 and np.isin(head.lips, np.flatnonzero(far)).all()
+    far = distance > 0.095
+    far[[*head.lips, *head.mouth_corners, *head.left_eye, *head.right_eye]] = True
+    assert far.sum() > 2000
     np.testing.assert_array_equal(mended()[:, far], LIBRARY.basis[:, far])
     assert mended().dtype == np.float32 and np.abs(mended() - LIBRARY.basis).max() > 5e-4
 
