@@ -17,7 +17,7 @@ from . import (
     step_panel,
 )
 from .languages import translations
-from .operators import baking, curves, exporting, heads, machine, recording, takes
+from .operators import baking, curves, exporting, heads, machine, recording, running, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
 from .operators import step as step_operators
@@ -62,6 +62,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
 
 def unregister() -> None:
     """The reverse of :func:`register`."""
+    running.stop()
     machine.stop()
     networks.stop()
     while _commands:

@@ -12,9 +12,11 @@ import pytest
 
 import blendshape_talker
 from blendshape_talker.blender import animation, emotions, panels, properties, registration, viewing
+from blendshape_talker.blender.lines.draft import Draft
 from blendshape_talker.blender.lines.versions import PROPERTY_CALLBACKS
-from blendshape_talker.blender.operators import baking, exporting
+from blendshape_talker.blender.operators import baking, exporting, machine, running
 from blendshape_talker.errors import Cancelled, TalkerError
+from blendshape_talker.job import Job
 
 
 def contents():
@@ -91,6 +93,23 @@ def test_a_bake_ends_in_the_scene_that_it_began_in(ready, synthetic_talker, monk
     assert scene.sync_mode == "AUDIO_SYNC" and scene.blendshape_talker.sound_in_step
     assert (other.sync_mode, other.use_audio_scrub, other.frame_current) == before
     assert len(animation.lines(scene.blendshape_talker.target)) == 1
+
+
+def test_switching_the_add_on_off_ends_what_runs(ready, synthetic_talker):
+    manager, job = bpy.context.window_manager, Job(lambda progress, cancelled: None)
+    # as a click leaves them; without a screen an operator runs to its end at once
+    running._shown[job] = manager.event_timer_add(10.0, window=manager.windows[0])
+    machine._watching[lambda: None] = Job(lambda progress, cancelled: None)
+    manager.blendshape_talker.running, manager.blendshape_talker.testing = True, "the CPU"
+    Draft("Head", "Speech", ["value"], 1, np.zeros((4, 1))).step()
+    assert not bpy.ops.blendshape_talker.bake.poll()
+    blendshape_talker.unregister()
+    blendshape_talker.register()
+    assert not manager.blendshape_talker.running and not manager.blendshape_talker.testing
+    job.start().wait()
+    with pytest.raises(Cancelled):
+        job.result()
+    assert not bpy.data.actions and bpy.ops.blendshape_talker.bake() == {"FINISHED"}
 
 
 def test_one_undo_takes_the_bake_back(ready):

@@ -150,6 +150,9 @@ def stop() -> None:
         job.cancel()
         if bpy.app.timers.is_registered(watch):
             bpy.app.timers.unregister(watch)
+        state = getattr(bpy.context.window_manager, "blendshape_talker", None)
+        if state is not None:  # Blender keeps it, and buttons would stay grey
+            state.testing = ""
 
 
 def _redraw(context: bpy.types.Context) -> None:

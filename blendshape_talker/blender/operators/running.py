@@ -6,10 +6,27 @@ import bpy
 
 from ...errors import Cancelled
 from ...job import Job
+from ..lines.draft import remove_leftovers
 from .common import redraw, reported
 
 _POLL_SECONDS = 0.1
 _SLICE_SECONDS = 0.06  # of writing, between which Blender draws and hears Esc
+
+
+_shown: "dict[Job, bpy.types.Timer]" = {}  # what runs while the interface lives
+
+
+def stop() -> None:
+    """The add-on is switched off: Blender forgets its operators then, without a word to them."""
+    if not _shown:
+        return
+    manager = bpy.context.window_manager
+    while _shown:
+        job, timer = _shown.popitem()
+        job.cancel()
+        manager.event_timer_remove(timer)
+    manager.blendshape_talker.running = False  # Blender keeps it, and would have it true when switched on again
+    remove_leftovers()
 
 
 class Running:
@@ -51,6 +68,7 @@ class Running:
         state = context.window_manager.blendshape_talker
         state.running, state.cancel, state.fraction, state.message = True, False, 0.0, "starting"
         self._timer = context.window_manager.event_timer_add(_POLL_SECONDS, window=context.window)
+        _shown[self._running] = self._timer
         context.window_manager.modal_handler_add(self)
         redraw(context)
         return {"RUNNING_MODAL"}
@@ -104,6 +122,7 @@ class Running:
         self._stop_showing(context)
 
     def _stop_showing(self, context: bpy.types.Context) -> None:
+        _shown.pop(self._running, None)
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.blendshape_talker.running = False
         redraw(context)
