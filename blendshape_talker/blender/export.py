@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from .joints import joints_of
 from .languages.translations import error_said, translated
 from .lines import checks
 from .mouth import mouths_of
-from .outputs import whole_outputs
+from .outputs import whole_outputs, without_tracebacks
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,8 @@ def _run(scene: bpy.types.Scene, chosen: Format, path: Path) -> None:
     operator = getattr(getattr(bpy.ops, chosen.module), chosen.name)
     known = operator.get_rna_type().properties.keys()
     try:
-        outcome = operator(filepath=str(path), **{name: value for name, value in options.items() if name in known})
+        with without_tracebacks():
+            outcome = operator(filepath=str(path), **{name: value for name, value in options.items() if name in known})
     except RuntimeError as error:  # an operator's ERROR report
         raise TalkerError(translated("{} export failed: {}").format(chosen.label, _one_line(error))) from error
     if "FINISHED" not in outcome:
@@ -234,4 +236,7 @@ def _one_line(error: Exception) -> str:
     """The last line that says something: the message after a Python traceback, which Blender ends with a location."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Location:")]
+    full = re.fullmatch(r"OSError: \[Errno \d+\] ([^:]+).*", lines[-1]) if lines else None
+    if full:
+        return translated("{}; free some space or name another file").format(full[1])
     return error_said(lines[-1]) if lines else type(error).__name__

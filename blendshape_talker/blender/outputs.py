@@ -1,10 +1,11 @@
 """What Blender's own operators write: files, moved to their place when all are whole, and lines, kept to themselves."""
 
+import io
 import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from pathlib import Path
 
 import bpy
@@ -12,6 +13,8 @@ import bpy
 from ..console import stopped_at_once
 from ..errors import TalkerError
 from ..files import PathLike, check_outputs, plain_text, remove_at_end, take_names, unfinished
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -63,3 +66,17 @@ def silent() -> Iterator[None]:
         os.close(kept)
         os.close(nothing)
         gltf_log.disabled = False
+
+
+@contextmanager
+def without_tracebacks() -> Iterator[None]:
+    """Around one of Blender's operators in Python: where it fails, its traceback goes to the log, as what it raises
+    says the same; what else it tells on standard error is passed on."""
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            yield
+    except RuntimeError:
+        logger.info("%s", told.getvalue())
+        raise
+    sys.stderr.write(told.getvalue())

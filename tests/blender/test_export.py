@@ -290,6 +290,18 @@ def test_refusals_are_one_line_and_leave_no_file(baked, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["head.fbx"]
 
 
+def test_a_full_disk_is_one_line(baked, tmp_path, capfd):
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # a write beyond fails as on a full disk
+    try:
+        with pytest.raises(TalkerError, match=r"^FBX export failed: File too large; free some space or name another"):
+            export.export_head(bpy.context, baked[0], tmp_path / "head.fbx")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "Traceback" not in capfd.readouterr().err and list(tmp_path.iterdir()) == []
+
+
 def read_fbx_back(path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = 24

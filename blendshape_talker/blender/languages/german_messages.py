@@ -71,6 +71,7 @@ MESSAGES = {
         "Spur {} ist gesperrt; sie im NLA-Editor entsperren, um die Schlüssel von {} zu ändern",
     "the sequencer has no free channel for the sound; remove a strip there and bake again":
         "im Sequenzer ist für den Ton kein Kanal frei; dort einen Streifen entfernen und neu backen",
+    "{}; free some space or name another file": "{}; Platz schaffen oder eine andere Datei nennen",
     # what keeps a bake from being seen
     "the NLA of this head is switched off; tick its shape keys in the NLA editor":
         "die NLA dieses Kopfes ist ausgeschaltet; im NLA-Editor bei seinen Formschlüsseln das Häkchen setzen",
