@@ -81,7 +81,10 @@ def extend(
     structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
     frames = TrainingFrames.build(expression.basis, expression.frames("train"), head.geometry_map)
     network, more = add_lip_shapes(network, frames, structure, facs, head, settings.headroom)
-    kept = _kept(replace(settings, lids=_has_lids(model_dir)))
+    lids = _has_lids(model_dir)
+    if lids:
+        _mend(network, head, facs, first=len(names))  # those that were trained are mended already
+    kept = _kept(replace(settings, lids=lids))
     return FusionModel(network, (*names, *more), head.geometry_map).save(_target(out), training=kept)
 
 
@@ -168,9 +171,12 @@ def fit(
 
 
 @torch.no_grad()
-def _mend(network: FusionNetwork, head: Head, facs: Facs) -> None:
-    """Let the lids of a trained network close over the eye (:mod:`lid_shapes`); its encoders stay as they are."""
-    shapes = network.blendshapes[network.config.speech_count :]
+def _mend(network: FusionNetwork, head: Head, facs: Facs, first: int | None = None) -> None:
+    """Let the lids of a trained network close over the eye (:mod:`lid_shapes`); its encoders stay as they are.
+
+    first: the shape from which on that is done, of all; the first expression shape if not given.
+    """
+    shapes = network.blendshapes[network.config.speech_count if first is None else first :]
     shapes.copy_(torch.from_numpy(mend_lids(shapes.numpy(), head, facs.faces)))
 
 

@@ -154,7 +154,7 @@ def test_lids_are_mended_once_and_weights_stay(trained, corpora, facs, tmp_path)
 
 def test_lip_shapes_made_anew_are_the_same_and_leave_the_rest(trained, corpora, tmp_path):
     (tmp_path / "first").mkdir()
-    trained[0].save(tmp_path / "first" / "fusion.npz")
+    trained[0].save(tmp_path / "first" / "fusion.npz", training={"lids": True})
     path = extend(tmp_path / "first", *corpora, tmp_path / "again")
     first, again = FusionModel.load(tmp_path / "first"), FusionModel.load(path.parent)
     assert again.names == first.names
