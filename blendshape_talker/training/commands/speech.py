@@ -55,6 +55,7 @@ def _add_train_speech(networks) -> None:
 
 def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import train as train_speech
+    from ..speech.settings import WITH_PEOPLE, TrainingSettings
 
     given = {name: getattr(arguments, name) for name in ("steps", "copies", "seed")}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -62,7 +63,7 @@ def _train_speech(arguments: argparse.Namespace, progress: Progress) -> None:
         if not arguments.people:
             raise TalkerError("--hold-out is for people, whom --people names; add that or leave it out")
         changes["held_out"] = tuple(arguments.hold_out)
-    settings = replace(train_speech.WITH_PEOPLE if arguments.people else train_speech.TrainingSettings(), **changes)
+    settings = replace(WITH_PEOPLE if arguments.people else TrainingSettings(), **changes)
     path = train_speech.train(
         arguments.corpus, arguments.out, arguments.cache, settings, progress,
         people=arguments.people, start=arguments.start,

@@ -30,7 +30,8 @@ from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from . import evaluate as evaluate_speech
 from .evaluate import COLUMNS
-from .train import TrainingSettings, train
+from .settings import TrainingSettings
+from .train import train
 
 Figures = dict[str, float | None]
 NOISE_DECIBELS = 5

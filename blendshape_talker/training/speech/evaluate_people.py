@@ -26,7 +26,8 @@ from ..corpus.people import person_of, read_seen
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import table
-from .train import WITH_PEOPLE, TrainingSettings, train
+from .settings import WITH_PEOPLE, TrainingSettings
+from .train import train
 
 COLUMNS = {
     "takes": "takes",

@@ -11,7 +11,7 @@ from ...files import whole_file
 from ...speech.network import FPS
 
 if TYPE_CHECKING:
-    from .train import TrainingSettings
+    from .settings import TrainingSettings
 
 
 def save_state(path: Path, settings: "TrainingSettings", source: str, step: int, history: list, *parts) -> None:

@@ -10,7 +10,7 @@ from blendshape_talker.errors import TalkerError
 from blendshape_talker.speech.network import load_weights
 from blendshape_talker.speech.whisper import WhisperEncoder
 from blendshape_talker.training.speech import ablations as speech_ablations
-from blendshape_talker.training.speech.train import TrainingSettings
+from blendshape_talker.training.speech.settings import TrainingSettings
 
 
 def test_ablations_differ_from_the_full_model_in_one_setting():

@@ -13,7 +13,8 @@ from blendshape_talker.speech.model import SpeechModel
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
 from blendshape_talker.training.corpus.speech_layouts import read_corpus
 from blendshape_talker.training.speech import evaluate_people
-from blendshape_talker.training.speech.train import TrainingSettings, train
+from blendshape_talker.training.speech.settings import TrainingSettings
+from blendshape_talker.training.speech.train import train
 
 
 @pytest.fixture

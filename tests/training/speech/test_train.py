@@ -17,7 +17,8 @@ from blendshape_talker.training.corpus.vocaset import write_vocaset
 from blendshape_talker.training.speech import data as speech_data
 from blendshape_talker.training.speech import evaluate as evaluate_speech
 from blendshape_talker.training.speech.batches import Windows
-from blendshape_talker.training.speech.train import MouthLoss, TrainingSettings, train
+from blendshape_talker.training.speech.settings import TrainingSettings
+from blendshape_talker.training.speech.train import MouthLoss, train
 
 
 @pytest.fixture(scope="module")
