@@ -44,7 +44,7 @@ _PLAIN = {
     EYES: (0.80, 0.78, 0.76, 1.0),
     IRIS: (0.07, 0.14, 0.18, 1.0),
     PUPIL: (0.004, 0.004, 0.004, 1.0),
-}
+}  # in the order of the mesh's material slots
 # Outlines on the canonical head: (distance from the middle, height) in units of 60 mm, as curve nodes hold 0 … 1
 _UNIT = 0.06
 _BROW_LINE = ((0.0, 0.61), (0.17, 0.63), (0.40, 0.662), (0.60, 0.682), (0.78, 0.655), (0.93, 0.56), (1.0, 0.47))
@@ -181,9 +181,7 @@ def plain(target: bpy.types.Object) -> Iterator[None]:
 
 def _make(name: str) -> bpy.types.Material:
     material, nodes = _new_material(name)
-    plain = _PLAIN[name]
-    nodes.shader.inputs["Base Color"].default_value = plain
-    material.diffuse_color = plain
+    nodes.shader.inputs["Base Color"].default_value = material.diffuse_color = _PLAIN[name]
     if name == SKIN:
         _paint_skin(nodes)
     else:
