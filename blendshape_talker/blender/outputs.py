@@ -79,4 +79,4 @@ def without_tracebacks() -> Iterator[None]:
     except RuntimeError:
         logger.info("%s", told.getvalue())
         raise
-    sys.stderr.write(told.getvalue())
+    print(told.getvalue(), end="", file=sys.stderr)  # also where there is no console, and so no standard error
