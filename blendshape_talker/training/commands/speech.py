@@ -17,6 +17,7 @@ def add(networks, subjects) -> None:
     _add_evaluate_motion(subjects)
     _add_evaluate_styles(subjects)
     _add_evaluate_conditions(subjects)
+    _add_evaluate_songs(subjects)
     _add_train_emotion(networks)
     _add_evaluate_emotion(subjects)
 
@@ -178,6 +179,14 @@ def _add_evaluate_conditions(subjects) -> None:
     )
     parser.add_argument("--ljspeech", required=True, metavar="DIR", help="LJ Speech clips with transcripts.tsv")
     parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument(
+        "--against",
+        metavar="DIR",
+        help="another folder with speech.npz: where the two differ on the same sounds by more than chance",
+    )
+    parser.add_argument(
+        "--takes", type=values.at_least(1), metavar="N", help="clips in each condition, voices of a language (all)"
+    )
     values.add_json(parser)
     parser.set_defaults(run=_evaluate_conditions)
 
@@ -185,7 +194,30 @@ def _add_evaluate_conditions(subjects) -> None:
 def _evaluate_conditions(arguments: argparse.Namespace, progress: Progress) -> None:
     from ..speech import evaluate_conditions
 
-    table = evaluate_conditions.run(arguments.ljspeech, arguments.model, arguments.json, progress)
+    table = evaluate_conditions.run(
+        arguments.ljspeech, arguments.model, arguments.json, progress, arguments.takes, arguments.against
+    )
+    progress.close()
+    print(table)
+
+
+def _add_evaluate_songs(subjects) -> None:
+    parser = subjects.add_parser(
+        "songs", help="the lips in song: open through long vowels, shut where instruments play"
+    )
+    parser.add_argument("--recordings", type=values.folder, metavar="DIR", help="sound files, a row for each")
+    parser.add_argument("--model", metavar="DIR", help="folder with speech.npz (the bundled one)")
+    parser.add_argument(
+        "--seconds", type=values.between(8, 36000), default=240, metavar="S", help="of song to synthesise (240)"
+    )
+    values.add_json(parser)
+    parser.set_defaults(run=_evaluate_songs)
+
+
+def _evaluate_songs(arguments: argparse.Namespace, progress: Progress) -> None:
+    from ..speech import evaluate_songs
+
+    table = evaluate_songs.run(arguments.recordings, arguments.model, arguments.seconds, arguments.json, progress)
     progress.close()
     print(table)
 

@@ -7,7 +7,7 @@ from ...face.flame import LOWER_LIP, UPPER_LIP, Head, lip_gaps_of_pair
 from ...speech import lip_sync
 from ..corpus.expression_corpus import FPS
 from ..corpus.phones import LABIODENTALS, SILENCE
-from ..speech.phone_counts import LABIODENTAL_SHARE, LONG_PAUSE_SECONDS
+from ..speech.phone_outcomes import LABIODENTAL_SHARE, LONG_PAUSE_SECONDS
 from .data import LinearCorpus, LinearSequence
 from .systems import System
 

@@ -6,13 +6,13 @@ speaks by how far and how often the mouth opens.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import TalkerError
-from ...face.flame import LOWER_LIP, UPPER_LIP, Head, load_head
+from ...face.flame import Head, load_head
 from ...files import write_figures
 from ...job import Progress
 from ...speech import lip_sync
@@ -22,8 +22,9 @@ from ..corpus.coarticulation import lip_aperture
 from ..corpus.phones import Phone
 from ..corpus.speech_corpus import ljspeech_clips, pronounce, read_transcripts, recording
 from ..corpus.synthesis import Speech
-from .evaluate import Tally
-from .phone_counts import count_phones, pause_gap
+from .differences import difference_table
+from .evaluate import Tally, lip_gap
+from .phone_outcomes import judge_phones, pause_gap
 
 COLUMNS = {
     "takes": "takes",
@@ -38,8 +39,9 @@ COLUMNS = {
     "gap_p95_mm": "gap p95 mm",
     "openings_per_second": "openings/s",
 }
-_CLIPS_PER_CONDITION = 6
 _BABBLE_CLIPS = 4
+# espeak-ng's variants of a language's voice and their words a minute.
+_VOICES = (("f2", 165), ("m3", 150), ("f4", 150), ("m7", 170), ("f5", 175), ("m2", 140), ("f1", 145), ("m4", 160))
 _QUIET_SECONDS, _QUIET_TAKES = 6.0, 2
 _INTERRUPTION_SECONDS = 3.0
 OPEN_MM, SHUT_MM = 2.0, 1.0
@@ -55,8 +57,13 @@ class Take:
     reference: np.ndarray | None = None
 
 
-def speech_takes(clips: Sequence[Speech], others: Sequence[np.ndarray], seed: int = 0) -> Iterator[Take]:
-    """Recorded ``clips`` clean, then some of them in every condition; ``others`` are the voices (N,) of the babble."""
+def speech_takes(
+    clips: Sequence[Speech], others: Sequence[np.ndarray], seed: int = 0, changed: int | None = None
+) -> Iterator[Take]:
+    """Recorded ``clips`` clean, then the first ``changed`` of them (all) in every condition.
+
+    ``others`` are the voices (N,) of the babble.
+    """
 
     def take(condition: str, samples: np.ndarray, speech: Speech, factor: float = 1.0) -> Take:
         # What the lips should do follows from the clean sound: loudness is the speaker's, not the room's.
@@ -67,7 +74,7 @@ def speech_takes(clips: Sequence[Speech], others: Sequence[np.ndarray], seed: in
 
     for speech in clips:
         yield take("clean", speech.samples, speech)
-    chosen = clips[:_CLIPS_PER_CONDITION]
+    chosen = clips[:changed]
     longest = max(speech.seconds for speech in chosen)
     generator = np.random.default_rng(seed)
     crowd, band = conditions.babble(others, longest), conditions.music(longest, generator)
@@ -96,13 +103,13 @@ def speech_takes(clips: Sequence[Speech], others: Sequence[np.ndarray], seed: in
             yield Take(f"speech, then {name}", longer.samples, longer.phones, reference)
 
 
-def language_takes() -> Iterator[Take]:
-    """Synthesised sentences of :data:`conditions.LANGUAGES`, a female and a male voice each.
+def language_takes(voices: int | None = None) -> Iterator[Take]:
+    """Synthesised sentences of :data:`conditions.LANGUAGES` in eight voices of women and men, or the first of them.
 
     :raises TalkerError: when espeak-ng is not installed.
     """
     for language, (name, text) in conditions.LANGUAGES.items():
-        for variant, rate in (("f2", 165), ("m3", 150)):
+        for variant, rate in _VOICES[:voices]:
             speech = synthesis.espeak().say(text, f"{language}+{variant}", rate)
             reference = lip_aperture(speech.phones, speech.samples)
             yield Take(f"{name}, synthetic", conditions.scaled(speech.samples), speech.phones, reference)
@@ -126,41 +133,41 @@ def openings(gap: np.ndarray) -> int:
     return count
 
 
-def measure(
-    model: SpeechModel, takes: Sequence[Take], head: Head, progress: Progress | None = None
-) -> dict[str, dict[str, float | None]]:
-    """The table's figures per condition, in the model's average style; None where there is nothing to measure."""
-    tallies: dict[str, Tally] = {}
-    gaps: dict[str, list[np.ndarray]] = {}
-    lips = 1000 * (model.basis[:, UPPER_LIP] - model.basis[:, LOWER_LIP])
-    neutral = 1000 * (head.vertices[UPPER_LIP] - head.vertices[LOWER_LIP])
+@dataclass
+class Row(Tally):
+    """Figures of all takes of one condition, and their gaps, mm."""
+
+    gaps: list[np.ndarray] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float | None]:
+        figures = super().figures()
+        figures["gap_p95_mm"] = float(np.percentile(np.concatenate(self.gaps), 95))
+        figures["openings_per_second"] = sum(openings(gap) for gap in self.gaps) / sum(self.seconds)
+        return {name: figures[name] for name in COLUMNS}
+
+
+def measure(model: SpeechModel, takes: Sequence[Take], head: Head, progress: Progress | None = None) -> dict[str, Row]:
+    """A row for each condition, in the model's average style."""
+    rows: dict[str, Row] = {}
     for number, take in enumerate(takes):
         if progress is not None:
             progress(number / len(takes), f"Measuring {take.condition}")
-        apart = neutral + model.coefficients(take.samples) @ lips
-        gap = np.linalg.norm(apart, axis=1) - np.linalg.norm(neutral)
+        gap = lip_gap(model, take.samples, head)
         if not np.isfinite(gap).all():
             raise TalkerError(f"the model moves the lips to nowhere in {take.condition}; train it again")
-        gaps.setdefault(take.condition, []).append(gap)
-        tally = tallies.setdefault(take.condition, Tally())
-        tally.seconds.append(len(gap) / lip_sync.FPS)
+        row = rows.setdefault(take.condition, Row())
+        row.gaps.append(gap)
+        row.seconds.append(len(gap) / lip_sync.FPS)
         if take.phones is not None:
-            tally.counts += count_phones(gap, take.phones)
-            tally.pause_gaps.append(pause_gap(gap, take.phones))
+            row.outcomes += judge_phones(gap, take.phones)
+            row.pause_gaps.append(pause_gap(gap, take.phones))
         if take.reference is not None:
             frames = min(len(gap), len(take.reference))
             reference, predicted = np.maximum(take.reference[:frames], 0), gap[:frames]
-            tally.correlations.append(lip_sync.correlation(reference, predicted))
-            tally.lags.append(lip_sync.lag_milliseconds(reference, predicted))
-            tally.jitters.append(lip_sync.jitter(reference, predicted))
-    result = {}
-    for condition, tally in tallies.items():
-        figures = tally.figures()
-        seconds = sum(tally.seconds)
-        figures["gap_p95_mm"] = float(np.percentile(np.concatenate(gaps[condition]), 95))
-        figures["openings_per_second"] = sum(openings(gap) for gap in gaps[condition]) / seconds
-        result[condition] = {name: figures[name] for name in COLUMNS}
-    return result
+            row.correlations.append(lip_sync.correlation(reference, predicted))
+            row.lags.append(lip_sync.lag_milliseconds(reference, predicted))
+            row.jitters.append(lip_sync.jitter(reference, predicted))
+    return rows
 
 
 def table(figures: Mapping[str, Mapping[str, float | None]]) -> str:
@@ -182,12 +189,17 @@ def run(
     weights: str | os.PathLike[str] | None = None,
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    takes: int | None = None,
+    against: str | os.PathLike[str] | None = None,
 ) -> str:
     """Measure the bundled model, or the one in the folder ``weights``; the table as text.
 
     ``ljspeech`` is the folder of LJ Speech's clips that the speech corpus is made of; those held out are measured.
+    ``takes``: of these and of the voices of a language, how many in each condition (all). ``against``: folder of
+    another model, measured on the same sounds; a second table then says where the two differ by more than chance.
     """
     model, head = SpeechModel.load(weights), load_head()
+    other = SpeechModel.load(against) if against is not None else None
     if progress is not None:
         progress(0.0, "Aligning the recordings")
     training, held_out = ljspeech_clips(Path(ljspeech))
@@ -201,8 +213,13 @@ def run(
     if not clips:
         raise TalkerError(f"{ljspeech}: none of the held-out clips fits its transcript; check transcripts.tsv")
     others = [recording(Path(ljspeech), name) for name in training[:_BABBLE_CLIPS]]
-    takes = [*speech_takes(clips, others), *language_takes(), *quiet_takes()]
-    figures = measure(model, takes, head, progress)
+    sounds = [*speech_takes(clips, others, changed=takes), *language_takes(takes), *quiet_takes()]
+    rows = measure(model, sounds, head, progress)
+    figures = {condition: row.figures() for condition, row in rows.items()}
     if json_path is not None:
         write_figures(json_path, figures)
-    return table(figures)
+    if other is None:
+        return table(figures)
+    before = measure(other, sounds, head, progress)
+    outcomes = ({condition: row.outcomes for condition, row in each.items()} for each in (rows, before))
+    return f"{table(figures)}\n\n{difference_table(*outcomes)}"

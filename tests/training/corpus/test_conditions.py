@@ -153,7 +153,8 @@ def test_perfect_lips_get_perfect_figures_and_flapping_ones_do_not(speech):
     takes += [evaluate_conditions.Take("cough", np.zeros(RATE, np.float32))]
     flapping = 4 + 4 * np.sin(np.arange(60) * 2 * np.pi / 12)
     model = PuppetModel([np.maximum(takes[0].reference, 0), flapping])
-    figures = evaluate_conditions.measure(model, takes, load_head())
+    rows = evaluate_conditions.measure(model, takes, load_head())
+    figures = {condition: row.figures() for condition, row in rows.items()}
     clean, cough = figures["clean"], figures["cough"]
     assert clean["closure_recall"] == clean["labiodental_recall"] == 1 and clean["closure_precision"] > 0.7
     assert clean["gap_correlation"] > 0.999 and clean["lag_ms"] == pytest.approx(0, abs=1)
@@ -179,7 +180,7 @@ def test_the_command_prints_a_table_and_writes_json(speech, tmp_path, monkeypatc
     asked = []
     monkeypatch.setattr(alignment, "align", lambda samples, text, _: asked.append(text) or speech.phones)
     monkeypatch.setattr(speech_corpus, "HELD_OUT_LJSPEECH", 1)
-    monkeypatch.setattr(evaluate_conditions, "language_takes", lambda: iter(()))
+    monkeypatch.setattr(evaluate_conditions, "language_takes", lambda voices: iter(()))
     monkeypatch.setattr(evaluate_conditions, "speech_takes", first_take)
     monkeypatch.setattr(conditions, "NO_SPEECH", {"silence": conditions.silence})
     for name in ("LJ1", "LJ2"):
@@ -194,7 +195,7 @@ def test_the_command_prints_a_table_and_writes_json(speech, tmp_path, monkeypatc
     assert len(table.splitlines()) == 1 + len(figures) == 3
 
 
-def first_take(clips, others):
+def first_take(clips, others, changed):
     """The clean take of the first clip alone."""
     speech = clips[0]
     reference = lip_aperture(speech.phones, speech.samples)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from blendshape_talker.training.corpus.phones import Phone
-from blendshape_talker.training.speech.phone_counts import count_phones, pause_gap
+from blendshape_talker.training.speech.phone_outcomes import judge_phones, pause_gap
 
 
 def syllables(count: int = 8, period: int = 24) -> np.ndarray:
@@ -22,12 +22,10 @@ def test_counts_over_phones():
         Phone(shuts - 0.03, shuts + 0.03, "F"),
         Phone(len(curve) / 60 - 0.5, len(curve) / 60, "SIL"),
     ]
-    counts = count_phones(curve, phones)
-    assert (counts.bilabials, counts.bilabials_closed) == (2, 1)
-    assert (counts.labiodentals, counts.labiodentals_narrow) == (1, 1)
-    assert (counts.pauses, counts.pauses_shut) == (2, 2)
-    assert (counts.closures, counts.closures_right) == (7, 1)
-    double = counts + counts
-    assert double.closures == 14 and double.pauses_shut == 4
+    outcomes = judge_phones(curve, phones)
+    assert outcomes.bilabials == [False, True] and outcomes.labiodentals == [True] and outcomes.pauses == [True, True]
+    assert len(outcomes.closures) == 7 and sum(outcomes.closures) == 1
+    double = outcomes + outcomes
+    assert len(double.closures) == 14 and double.bilabials == [False, True, False, True]
     assert pause_gap(curve, phones).max() == 0
-    assert count_phones(curve + 5, phones).pauses_shut == 0
+    assert judge_phones(curve + 5, phones).pauses == [False, False]

@@ -4,7 +4,7 @@ The curves of the lip gap are those of :mod:`...speech.lip_sync`: mm above neutr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -16,23 +16,23 @@ LONG_PAUSE_SECONDS = 0.3
 
 
 @dataclass
-class PhoneCounts:
-    """Counts over aligned phones; add them up over takes."""
+class PhoneOutcomes:
+    """What became of each aligned phone and of each closure, in their order in time; add them up over takes.
 
-    bilabials: int = 0
-    bilabials_closed: int = 0
-    labiodentals: int = 0
-    labiodentals_narrow: int = 0
-    closures: int = 0
-    closures_right: int = 0
-    pauses: int = 0
-    pauses_shut: int = 0
+    ``bilabials``: whether they closed; ``labiodentals``: were narrow; ``pauses``: stayed shut; ``closures`` of the
+    curve: were a bilabial's. The first three are as many, and in the same order, for every curve of one sound.
+    """
 
-    def __add__(self, other: "PhoneCounts") -> "PhoneCounts":
-        return PhoneCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+    bilabials: list[bool] = field(default_factory=list)
+    labiodentals: list[bool] = field(default_factory=list)
+    closures: list[bool] = field(default_factory=list)
+    pauses: list[bool] = field(default_factory=list)
+
+    def __add__(self, other: "PhoneOutcomes") -> "PhoneOutcomes":
+        return PhoneOutcomes(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
-def count_phones(gap: np.ndarray, phones: Sequence[Phone]) -> PhoneCounts:
+def judge_phones(gap: np.ndarray, phones: Sequence[Phone]) -> PhoneOutcomes:
     """What the lips did in aligned phones.
 
     A bilabial (p b m) counts as closed when the gap falls below 15 % anywhere from one frame before its aligned time
@@ -40,7 +40,7 @@ def count_phones(gap: np.ndarray, phones: Sequence[Phone]) -> PhoneCounts:
     50 ms of a bilabial; those in or beside a silence are not judged. A pause longer than 0.3 s is shut when the gap
     stays below 15 % in its middle half.
     """
-    curve, counts = relative(gap), PhoneCounts()
+    curve, outcomes = relative(gap), PhoneOutcomes()
 
     def span(start: float, end: float, more: int) -> slice:
         return slice(max(0, int(np.floor(start * FPS)) - more), int(np.ceil(end * FPS)) + 1 + more)
@@ -50,24 +50,20 @@ def count_phones(gap: np.ndarray, phones: Sequence[Phone]) -> PhoneCounts:
         if len(touched) == 0:
             continue
         if phone.name in BILABIALS:
-            counts.bilabials += 1
-            counts.bilabials_closed += int(touched.min() < CLOSED)
+            outcomes.bilabials.append(bool(touched.min() < CLOSED))
         elif phone.name in LABIODENTALS:
-            counts.labiodentals += 1
-            counts.labiodentals_narrow += int(touched.min() < LABIODENTAL_SHARE)
+            outcomes.labiodentals.append(bool(touched.min() < LABIODENTAL_SHARE))
         elif phone.name == SILENCE and phone.end - phone.start > LONG_PAUSE_SECONDS:
             quarter = (phone.end - phone.start) / 4
             middle = curve[span(phone.start + quarter, phone.end - quarter, 0)]
-            counts.pauses += 1
-            counts.pauses_shut += int(len(middle) > 0 and middle.max() < CLOSED)
+            outcomes.pauses.append(len(middle) > 0 and bool(middle.max() < CLOSED))
     for start, stop in closures(gap):
         first, last = (start - TOLERANCE_FRAMES) / FPS, (stop - 1 + TOLERANCE_FRAMES) / FPS
         met = {phone.name for phone in phones if phone.start <= last and phone.end >= first}
         if SILENCE in met and not met & BILABIALS:
             continue
-        counts.closures += 1
-        counts.closures_right += int(bool(met & BILABIALS))
-    return counts
+        outcomes.closures.append(bool(met & BILABIALS))
+    return outcomes
 
 
 def pause_gap(gap: np.ndarray, phones: Sequence[Phone]) -> np.ndarray:
