@@ -29,7 +29,7 @@ from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence, load_json
 
 SAMPLE_RATE = 16000
-QUIET_SUBJECT, SUNG_SUBJECT = "(no speech)", "(song)"
+QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT = "(no speech)", "(song)", "(breath)"
 _BLOCK = 300
 _LAST_POSITION = 300
 _BASIS_FRAMES, _FRAMES_PER_TAKE = 900, 24

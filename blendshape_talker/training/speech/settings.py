@@ -18,8 +18,9 @@ class TrainingSettings:
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
     of the way that the rules have between them. ``agreement``: of how far their gap is from going with the camera's,
     1 - correlation. ``held_out``: people to leave out, instead of those whom their corpus holds out.
-    ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them. ``kept``: share of
-    the weights that a run began with in those that it writes.
+    ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them,
+    ``breath_seconds``: audible breath between words. ``kept``: share of the weights that a run began with in those
+    that it writes.
     """
 
     steps: int = 1800
@@ -47,7 +48,8 @@ class TrainingSettings:
     people_copies: int = 1
     ruled: float = 0.1
     agreement: float = 0.0
-    sung_seconds: float = 480.0
+    sung_seconds: float = 960.0
+    breath_seconds: float = 1440.0
     kept: float = 0.0
 
 

@@ -20,7 +20,8 @@ from ..corpus.people import hold_out
 from ..corpus.speech_layouts import read_corpus
 from . import losses
 from .batches import Windows
-from .data import QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, fit_basis, prepare, sung, vertex_weights
+from .breathing import breathed
+from .data import BREATH_SUBJECT, QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, fit_basis, prepare, sung, vertex_weights
 from .run_files import resume, save_state, write_history
 from .settings import TrainingSettings
 
@@ -138,9 +139,13 @@ def train(
         seen = {sequence.subject for sequence in their}
         if settings.sung_seconds:
             examples += sung(people, basis, encoder, Path(cache) / "songs", settings.sung_seconds, settings.seed)
+        if settings.breath_seconds:
+            examples += breathed(
+                sequences, people, basis, encoder, Path(cache) / "breaths", settings.breath_seconds, settings.seed
+            )
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
-    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT})
+    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT})
     known = begun[0].styles if begun else ("average",)
     styles = (*known, *(speaker for speaker in speakers if speaker not in known))
     config = SpeechConfig(
@@ -188,7 +193,7 @@ def train(
             watched = theirs[style]
             breath = before & watched[:, None]
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
-            ruled = (hidden < settings.average_style) & ~watched & (style > 0)  # 0: song, and nobody's sounds
+            ruled = (hidden < settings.average_style) & ~watched & (style > 0)  # 0: song, breath, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])

@@ -216,7 +216,9 @@ def people(corpus, tmp_path):
 
 
 def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp_path):
-    settings = TrainingSettings(**{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6, "sung_seconds": 0})
+    settings = TrainingSettings(
+        **{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6, "sung_seconds": 0, "breath_seconds": 0}
+    )
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
     before, after = SpeechModel.load(trained[0]), SpeechModel.load(tmp_path)
@@ -231,7 +233,7 @@ def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp
 
 
 def test_people_are_held_out_by_name(corpus, trained, people, tmp_path):
-    short = {"steps": 1, "people_copies": 0, "copies": 0, "sung_seconds": 0}
+    short = {"steps": 1, "people_copies": 0, "copies": 0, "sung_seconds": 0, "breath_seconds": 0}
     settings = TrainingSettings(**{**vars(trained[1]), **short, "held_out": ("seen anna",)})
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
