@@ -54,7 +54,7 @@ def breathed(
         generator = np.random.default_rng([seed, 11, len(examples)])
         ending = spoken[int(generator.integers(len(spoken)))]
         beginning = by_voice[ending.voice][int(generator.integers(len(by_voice[ending.voice])))]
-        samples, curves, coefficients = _between(ending, beginning, basis, lips, generator)
+        samples, curves, coefficients = around_breath(ending, beginning, basis, lips, generator)
         features = cache.get(
             f"{len(examples)}_{ending.name}_{beginning.name}", functools.partial(features_of, encoder, samples)
         )
@@ -63,7 +63,7 @@ def breathed(
     return examples
 
 
-def _between(
+def around_breath(
     ending: SpeechSequence,
     beginning: SpeechSequence,
     basis: Basis,

@@ -19,6 +19,7 @@ from ...job import Progress
 from ...speech import lip_sync
 from ...speech.audio import SAMPLE_RATE, load_recording
 from ...speech.model import SpeechModel
+from ..corpus.conditions import breathing
 from ..corpus.phones import VOWELS, Phone
 from ..corpus.singing import songs
 from .evaluate import lip_gap, table
@@ -35,12 +36,15 @@ COLUMNS = {
     "speed": "mm/s",
     "closure_recall": "m closed",
     "pauses_shut": "pauses shut",
+    "breath_mm": "breath mm",
 }
 """Of the time that sounds: the gap's median and the share with lips shut. In the middle of held vowels: the share that
-stays open, turns of 1 mm or more a second, and the gap's mean speed."""
+stays open, turns of 1 mm or more a second, and the gap's mean speed. Breath: the widest gap while one is taken before
+the song, 15 dB below it, the median over songs."""
 HELD_SECONDS = 0.5
 FLAP_MM = 1.0
 _LOUD = 10 ** (-25 / 20)
+_BREATH_SECONDS, _BREATH = 1.5, 10 ** (-15 / 20)
 _SEED = 1000  # songs that no training run with a seed below hears
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".oga", ".opus")
 
@@ -58,6 +62,7 @@ class Row:
     speeds: list[np.ndarray] = field(default_factory=list)
     bilabials: list[bool] = field(default_factory=list)
     pauses: list[bool] = field(default_factory=list)
+    breaths: list[float] = field(default_factory=list)
 
     def figures(self) -> dict[str, float | None]:
         """The table's columns; None where there was nothing to measure."""
@@ -76,6 +81,7 @@ class Row:
             "speed": float(speed.mean()) if len(speed) else None,
             "closure_recall": share(self.bilabials),
             "pauses_shut": share(self.pauses),
+            "breath_mm": float(np.median(self.breaths)) if self.breaths else None,
         }
 
 
@@ -122,6 +128,13 @@ def add_song(row: Row, gap: np.ndarray, samples: np.ndarray, phones: Sequence[Ph
     row.pauses += outcomes.pauses
 
 
+def _breath_before(song: np.ndarray, number: int) -> np.ndarray:
+    """A breath in through the mouth before a song (N,), of another making than those that are trained on."""
+    sound = breathing(_BREATH_SECONDS, np.random.default_rng([_SEED, number]))
+    level = np.sqrt(np.mean(np.square(song))) / np.sqrt(np.mean(np.square(sound)))
+    return (_BREATH * level * sound).astype(np.float32)
+
+
 def run(
     recordings: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
@@ -140,10 +153,14 @@ def run(
             raise TalkerError(f"{recordings}: no sound files there; name a folder of recordings")
     model, head = SpeechModel.load(weights), load_head()
     rows: dict[str, Row] = {"synthesised": Row()}
-    for _, song in songs(seconds, _SEED):
+    for number, (_, song) in enumerate(songs(seconds, _SEED)):
         if progress is not None:
             progress(min(sum(rows["synthesised"].seconds) / seconds, 1.0), "Singing")
-        add_song(rows["synthesised"], lip_gap(model, song.samples, head), song.samples, song.phones)
+        drawn = _breath_before(song.samples, number)
+        gap = lip_gap(model, np.concatenate([drawn, song.samples]), head)
+        frames = round(_BREATH_SECONDS * lip_sync.FPS)
+        rows["synthesised"].breaths.append(float(gap[:frames].max()))
+        add_song(rows["synthesised"], gap[frames:], song.samples, song.phones)
     for number, path in enumerate(files):
         if progress is not None:
             progress(number / len(files), f"Measuring {path.name}")
