@@ -1,6 +1,6 @@
 """Batches for the speech network: stretches of equal length, drawn by sound time and by who speaks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ class Windows:
     """Batches of stretches of equal length, drawn by sound time; batch n is the same in every run with the seed.
 
     The speakers ``seen`` by a camera are ``seen_share`` of all, each of them by the root of their time: one man talked
-    far more than the others.
+    far more than the others. ``shares``: of all, for subjects whose time says nothing of how much there is to learn.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class Windows:
         seed: int,
         seen: Collection[str] = (),
         seen_share: float = 0.5,
+        shares: Mapping[str, float] | None = None,
     ):
         if not examples:
             raise TalkerError("the corpus has no training sequences; make it again with more sequences")
@@ -38,6 +39,12 @@ class Windows:
             total = {who: sum(e.seconds for e in examples if e.subject == who) for who in seen}
             rooted = np.array([e.seconds / np.sqrt(total[e.subject]) if e.subject in seen else 0.0 for e in examples])
             chance = np.where(theirs, seen_share * rooted / rooted.sum(), (1 - seen_share) * chance)
+        for subject, share in (shares or {}).items():
+            of = np.array([example.subject == subject for example in examples])
+            if of.any() and not (of | theirs).all():
+                chance[of] *= share / chance[of].sum()
+                rest = ~of & ~theirs
+                chance[rest] *= (1 - chance[~rest].sum()) / chance[rest].sum()
         self._chance = chance / chance.sum()
         self._steps = round(seconds * 10)
         self._seed = seed

@@ -152,7 +152,8 @@ def train(
         len(basis.shapes), styles, encoder.config.width, settings.width, layers=settings.layers,
         frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
     )  # fmt: skip
-    batches = Windows(training, config.styles, settings.seconds, settings.seed, seen, settings.people_share)
+    shares = {BREATH_SUBJECT: settings.breath_share}
+    batches = Windows(training, config.styles, settings.seconds, settings.seed, seen, settings.people_share, shares)
     theirs = torch.tensor([style in seen for style in styles])
     minutes = sum(example.seconds for example in training) / 60
     logger.info("%d examples, %.0f minutes, %d speakers", len(training), minutes, len(speakers))
