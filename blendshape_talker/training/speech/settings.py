@@ -19,8 +19,8 @@ class TrainingSettings:
     of the way that the rules have between them. ``agreement``: of how far their gap is from going with the camera's,
     1 - correlation. ``held_out``: people to leave out, instead of those whom their corpus holds out.
     ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them,
-    ``breath_seconds``: audible breath between words, ``breath_share`` of what is seen. ``kept``: share of the weights that a run began with in those
-    that it writes.
+    ``breath_seconds``: audible breath between words, ``breath_share`` of what is seen. ``kept``: share of the weights
+    that a run began with in those that it writes.
     """
 
     steps: int = 1800

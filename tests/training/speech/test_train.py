@@ -308,3 +308,17 @@ def test_a_talkative_man_is_not_all_of_the_people():
     style = np.concatenate([windows.batch(number, 40)[2] for number in range(50)])
     assert (style == 3).mean() == pytest.approx(0.5, abs=0.05)
     assert (style == 2).mean() == pytest.approx(0.5 / 6, abs=0.03)
+
+
+@pytest.mark.parametrize("seen", [{"he"}, set()])
+def test_breath_has_its_share_however_little_there_is(seen):
+    def example(subject: str) -> speech_data.Example:
+        features, coefficients = np.zeros((50, 512), np.float16), np.full((60, 1), subject == "breath", np.float32)
+        return speech_data.Example(subject, subject, "train", features, coefficients)
+
+    examples = [*[example("he")] * 25, example("breath"), *[example("rules")] * 200]
+    windows = Windows(examples, ("average", "he", "rules"), 1.0, 0, seen, 0.5, {"breath": 0.2, "nobody": 0.5})
+    batches = [windows.batch(number, 40) for number in range(50)]
+    assert np.concatenate([batch[1][:, 0, 0] for batch in batches]).mean() == pytest.approx(0.2, abs=0.03)
+    people = 0.5 if seen else 0.8 * 25 / 225
+    assert (np.concatenate([batch[2] for batch in batches]) == 1).mean() == pytest.approx(people, abs=0.03)
