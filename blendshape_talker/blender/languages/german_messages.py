@@ -113,6 +113,8 @@ MESSAGES = {
     "modifier {} takes the place of the shape keys; switch it off":
         "Modifikator {} tritt an die Stelle der Formschlüssel; ihn ausschalten",
     "{} is hidden in the viewport": "{} ist in der Ansicht versteckt",
+    "{} is in a collection that is hidden or switched off; show it in the Outliner":
+        "{} ist in einer Sammlung, die versteckt oder ausgeschaltet ist; im Outliner einblenden",
     # what the panel shows of a bake
     "{} (Esc stops)": "{} (Esc hält an)",
     "Starting": "Beginnt", "Loading the networks": "Lädt die Netze",

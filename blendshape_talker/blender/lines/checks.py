@@ -162,7 +162,19 @@ def unseen(target: bpy.types.Object | None, scene: bpy.types.Scene) -> list[str]
     ]
     if target.hide_viewport or target.hide_get():
         hints.append(translated("{} is hidden in the viewport").format(target.name))
+    elif is_in(scene, target) and not any(_shows(layer.layer_collection, target) for layer in scene.view_layers):
+        words = "{} is in a collection that is hidden or switched off; show it in the Outliner"
+        hints.append(translated(words).format(target.name))
     return hints
+
+
+def _shows(place: bpy.types.LayerCollection, target: bpy.types.Object) -> bool:
+    """True when ``target`` is in this collection of a view layer, or in one below it, and none on the way hides it."""
+    if place.hide_viewport or place.collection.hide_viewport:
+        return False
+    if not place.exclude and target.name in place.collection.objects:
+        return True
+    return any(_shows(below, target) for below in place.children)
 
 
 def _is_off(strip: bpy.types.NlaStrip) -> bool:

@@ -51,6 +51,16 @@ def test_a_bake_as_it_is_gives_no_hint(scene, spoken, make_head):
     assert animation.unseen(make_head(name="bare"), scene) == [] and animation.unseen(None, scene) == []
 
 
+def in_collection(target: bpy.types.Object) -> bpy.types.LayerCollection:
+    """The view layer's place of a new collection that alone holds ``target``."""
+    for collection in list(target.users_collection):
+        collection.objects.unlink(target)
+    collection = bpy.data.collections.new("Heads")
+    bpy.context.scene.collection.children.link(collection)
+    collection.objects.link(target)
+    return bpy.context.view_layer.layer_collection.children["Heads"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -63,7 +73,10 @@ def test_a_bake_as_it_is_gives_no_hint(scene, spoken, make_head):
         (lambda target, data: setattr(target.data.shape_keys.key_blocks["S shape 1"], "slider_max", 0.4), "narrower"),
         (lambda target, data: target.data.shape_keys.key_blocks["S shape 1"].driver_add("value"), "driven"),
         (lambda target, data: setattr(bpy.context.scene.render, "fps", 30), "24 frames a second"),
-        (lambda target, data: target.hide_set(True), "hidden"),
+        (lambda target, data: target.hide_set(True), "hidden in the viewport"),
+        (lambda target, data: setattr(in_collection(target).collection, "hide_viewport", True), "collection that is"),
+        (lambda target, data: setattr(in_collection(target), "hide_viewport", True), "collection that is"),
+        (lambda target, data: setattr(in_collection(target), "exclude", True), "collection that is"),
         (lambda target, data: animation.set_speech_strength(target, 0.0), "speech strength of a is 0"),
         (lambda target, data: animation.set_expression_strength(target, 0.0), "expression strength of a is 0"),
         (lambda target, data: set_preview_range(500, 600), "outside the preview range"),
