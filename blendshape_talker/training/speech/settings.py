@@ -23,7 +23,7 @@ class TrainingSettings:
     that a run began with in those that it writes.
     """
 
-    steps: int = 1800
+    steps: int = 3000
     batch: int = 16
     seconds: float = 4.0
     rate: float = 1e-3
