@@ -66,5 +66,5 @@ WITH_PEOPLE = TrainingSettings(
     liveliness=0.2,
     parted=0.8,
     agreement=3.0,
-    kept=0.1,
+    kept=0.05,
 )
