@@ -144,10 +144,13 @@ class FusionModel:
             raise TalkerError(f"{path}: does not fit this version of the network; train it again") from error
         return cls(network, names, load_head().geometry_map, device)
 
-    def save(self, path: str | os.PathLike[str], training: dict[str, Any] | None = None) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], training: dict[str, Any] | None = None, steps: np.ndarray | None = None
+    ) -> Path:
         """Write ``fusion.npz``: encoders in half precision, blendshapes as 16-bit steps of each one's largest value.
 
-        ``training``: settings to keep beside the weights (JSON values).
+        ``training``: settings to keep beside the weights (JSON values). ``steps`` (K,) metres: those of the file that
+        the blendshapes came from; a shape that still fits into them keeps the bits of what did not change.
         """
         arrays = {
             name: tensor.detach().cpu().numpy().astype(np.float16)
@@ -156,6 +159,8 @@ class FusionModel:
         }
         # half precision would round large shapes by 16 µm and so open closed lips; these steps are below 2 µm
         scale = np.maximum(np.abs(self.blendshapes).max(axis=(1, 2)), 1e-9) / 32767.0
+        if steps is not None:
+            scale = np.where(scale <= steps * (1.0 + 1e-6), steps, scale)
         arrays["blendshapes"] = np.round(self.blendshapes / scale[:, None, None]).astype(np.int16)
         arrays["blendshape_scale"] = scale.astype(np.float32)
         config = {**asdict(self.network.config), "names": list(self.names), "training": training or {}}

@@ -35,7 +35,7 @@ def _add_train_fusion(networks) -> None:
         "--out", required=True, type=_target, metavar="DIR", help="folder for fusion.npz and its loss plot"
     )
     lips_help = "do not train: give DIR's fusion.npz its lip shapes anew, all else as it is"
-    lids_help = "do not train: mend the lids of DIR's fusion.npz, which was trained without, all else as it is"
+    lids_help = "do not train: mend lids and folds of DIR's fusion.npz, which lacks either, all else as it is"
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--lips-of", metavar="DIR", help=lips_help)
     instead.add_argument("--lids-of", metavar="DIR", help=lids_help)

@@ -13,9 +13,9 @@ class FusionTraining:
     sparsity λ_s; locality: of the group lasso that keeps blendshapes local; laplacian λ_L; velocity, primary: weights
     of their terms; contact: how much more a frame with closed lips counts; image_noise: mm, so that the encoders bear
     inputs that no corpus holds; lip_weight, eye_weight: of those vertices in every error; headroom: how much farther
-    than the corpus weights of -1 … 1 reach, for livelier speakers and emotions; lids: mend them at the end
-    (:mod:`lid_shapes`); geometry_mapping: off for the ablation
-    (vertices fill the image in file order).
+    than the corpus weights of -1 … 1 reach, for livelier speakers and emotions; lids, folds: mend them at
+    the end (:mod:`lid_shapes`, :mod:`fold_shapes`); geometry_mapping: off for the ablation (vertices fill the image in
+    file order).
     """
 
     network: FusionConfig = field(default_factory=FusionConfig)
@@ -35,5 +35,6 @@ class FusionTraining:
     eye_weight: float = 3.0
     headroom: float = 1.15
     lids: bool = True
+    folds: bool = True
     geometry_mapping: bool = True
     seed: int = 0

@@ -23,6 +23,7 @@ from ..geometry.facs import Facs
 from ..geometry.mirror import Mirror, Pairing
 from ..plots import plot_history
 from .data import LinearCorpus, find_facs, load_expression_corpus, load_speech_corpus
+from .fold_shapes import mend_folds
 from .frames import FileOrderMap, TrainingFrames
 from .initialisation import facs_mirrors, initial_shapes, least_squares, start_encoder
 from .lid_shapes import mend_lids
@@ -81,10 +82,9 @@ def extend(
     structure = ShapeStructure.build(head, facs.faces, modes, settings.structure)
     frames = TrainingFrames.build(expression.basis, expression.frames("train"), head.geometry_map)
     network, more = add_lip_shapes(network, frames, structure, facs, head, settings.headroom)
-    lids = _has_lids(model_dir)
-    if lids:
-        _mend(network, head, facs, first=len(names))  # those that were trained are mended already
-    kept = _kept(replace(settings, lids=lids))
+    mended = _mended(model_dir)
+    _mend(network, head, facs, **mended, first=len(names))  # those that were trained are mended already
+    kept = _kept(replace(settings, lids=mended["lids"], folds=mended["folds"]))
     return FusionModel(network, (*names, *more), head.geometry_map).save(_target(out), training=kept)
 
 
@@ -95,22 +95,26 @@ def mend(
     out: str | Path,
     geometry: str | Path | None = None,
 ) -> Path:
-    """Mend the lids of the ``fusion.npz`` of ``model_dir`` that was trained without, and leave all else as it is.
+    """Mend lids and folds of the ``fusion.npz`` of ``model_dir`` that was trained without, and leave all else as it is.
 
-    out: a folder, or the file's name. Raises :class:`TalkerError` where they are mended already: twice is too much.
+    What is mended already stays, and so does the rounding of every shape: an older file gets what it lacks. out: a
+    folder, or the file's name. Raises :class:`TalkerError` where it lacks nothing: twice is too much.
     """
-    if _has_lids(model_dir):
-        raise TalkerError(f"{model_dir}: its lids are mended already")
+    mended = _mended(model_dir)
+    if all(mended.values()):
+        raise TalkerError(f"{model_dir}: its lids and folds are mended already")
     model = FusionModel.load(model_dir)
-    _mend(model.network, load_head(), find_facs(geometry, expression_dir, speech_dir))
-    mended = FusionModel(model.network, model.names, model.geometry_map)
-    return mended.save(_target(out), training=_kept(FusionTraining(lids=True)))
+    lacking = {part: not done for part, done in mended.items()}
+    _mend(model.network, load_head(), find_facs(geometry, expression_dir, speech_dir), **lacking)
+    steps = checkpoint.load(Path(model_dir) / FILE_NAME, KIND)[1]["blendshape_scale"]
+    result = FusionModel(model.network, model.names, model.geometry_map)
+    return result.save(_target(out), training=_kept(FusionTraining()), steps=steps)
 
 
-def _has_lids(model_dir: str | Path) -> bool:
-    """Whether the ``fusion.npz`` of a folder says that its lids are mended."""
-    training = checkpoint.load_config(Path(model_dir) / FILE_NAME, KIND).get("training")
-    return bool((training or {}).get("lids"))
+def _mended(model_dir: str | Path) -> dict[str, bool]:
+    """What the ``fusion.npz`` of a folder says of itself: whether its lids and its folds are mended."""
+    training = checkpoint.load_config(Path(model_dir) / FILE_NAME, KIND).get("training") or {}
+    return {part: bool(training.get(part)) for part in ("lids", "folds")}
 
 
 def _kept(settings: FusionTraining) -> dict[str, Any]:
@@ -165,19 +169,21 @@ def fit(
         ),
     ]
     network, more = add_lip_shapes(network, domains["expression"], structure, facs, head, settings.headroom)
-    if settings.lids:
-        _mend(network, head, facs)
+    _mend(network, head, facs, settings.lids, settings.folds)
     return FusionModel(network, (*names, *more), image_map), history
 
 
 @torch.no_grad()
-def _mend(network: FusionNetwork, head: Head, facs: Facs, first: int | None = None) -> None:
-    """Let the lids of a trained network close over the eye (:mod:`lid_shapes`); its encoders stay as they are.
+def _mend(network: FusionNetwork, head: Head, facs: Facs, lids: bool, folds: bool, first: int | None = None) -> None:
+    """Mend lids (:mod:`lid_shapes`) and folds (:mod:`fold_shapes`) of a trained network; its encoders stay.
 
     first: the shape from which on that is done, of all; the first expression shape if not given.
     """
     shapes = network.blendshapes[network.config.speech_count if first is None else first :]
-    shapes.copy_(torch.from_numpy(mend_lids(shapes.numpy(), head, facs.faces)))
+    if lids:
+        shapes.copy_(torch.from_numpy(mend_lids(shapes.numpy(), head, facs.faces)))
+    if folds:
+        shapes.copy_(torch.from_numpy(mend_folds(shapes.numpy(), head, facs.faces)))
 
 
 class _Trainer:

@@ -20,6 +20,7 @@ from blendshape_talker.training.fusion import evaluate as evaluate_fusion
 from blendshape_talker.training.fusion.contacts import contacts_kept, off_the_teeth
 from blendshape_talker.training.fusion.data import load_expression_corpus, load_speech_corpus
 from blendshape_talker.training.fusion.evaluate import measure
+from blendshape_talker.training.fusion.fold_shapes import regions
 from blendshape_talker.training.fusion.lip_shapes import OPENING, TOGETHER, without_lip_shapes
 from blendshape_talker.training.fusion.settings import FusionTraining
 from blendshape_talker.training.fusion.sizes import size_table
@@ -133,10 +134,9 @@ def test_training_betters_what_it_starts_from(trained, corpora, facs):
     assert errors[1] < 0.95 * errors[0]
 
 
-def test_lids_are_mended_once_and_weights_stay(trained, corpora, facs, tmp_path):
-    plain, _ = fit(
-        load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1]), facs, replace(SETTINGS, lids=False)
-    )
+def test_lids_and_folds_are_mended_once_and_weights_stay(trained, corpora, facs, tmp_path):
+    settings = replace(SETTINGS, lids=False, folds=False)
+    plain, _ = fit(load_speech_corpus(corpora[0]), load_expression_corpus(corpora[1]), facs, settings)
     (tmp_path / "plain").mkdir()
     plain.save(tmp_path / "plain" / "fusion.npz")
     path = mend(tmp_path / "plain", *corpora, tmp_path / "mended")
@@ -152,9 +152,24 @@ def test_lids_are_mended_once_and_weights_stay(trained, corpora, facs, tmp_path)
         mend(path.parent, *corpora, tmp_path / "again")
 
 
+def test_a_file_with_mended_lids_gets_its_folds_mended_and_keeps_all_other_bits(trained, corpora, facs, tmp_path):
+    (tmp_path / "older").mkdir()
+    older = trained[0].save(tmp_path / "older" / "fusion.npz", training={"lids": True})
+    path = mend(tmp_path / "older", *corpora, tmp_path / "mended")
+    assert checkpoint.load_config(path, "fusion network")["training"]["folds"]
+    before, after = (checkpoint.load(file, "fusion network")[1] for file in (older, path))
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"blendshapes"}
+    still = ~np.logical_or(*regions(load_head(), facs.faces))
+    np.testing.assert_array_equal(after["blendshapes"][:, still], before["blendshapes"][:, still])
+    count = trained[0].speech_count
+    np.testing.assert_array_equal(after["blendshapes"][:count], before["blendshapes"][:count])
+    assert (after["blendshapes"][count:] != before["blendshapes"][count:]).any()
+
+
 def test_lip_shapes_made_anew_are_the_same_and_leave_the_rest(trained, corpora, tmp_path):
     (tmp_path / "first").mkdir()
-    trained[0].save(tmp_path / "first" / "fusion.npz", training={"lids": True})
+    trained[0].save(tmp_path / "first" / "fusion.npz", training={"lids": True, "folds": True})
     path = extend(tmp_path / "first", *corpora, tmp_path / "again")
     first, again = FusionModel.load(tmp_path / "first"), FusionModel.load(path.parent)
     assert again.names == first.names
