@@ -54,7 +54,7 @@ def difference_table(new: Mapping[str, PhoneOutcomes], old: Mapping[str, PhoneOu
             lines.append(line)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = [
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]).rstrip()
         for line in lines
     ]
     return "\n".join([*text, *_summary(cells)])
