@@ -6,11 +6,13 @@ the level in decibels, from nothing at 36 below the speech to 1 mm at 10 below; 
 :data:`...speech.lip_sync.CLOSED`, whose 15 % of an average opening are 1.2 mm.)
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import butter, sosfilt
 
+from ..geometry.facs import load_facs
 from .coarticulation import APERTURE_MM, FRAME_RATE, JAW_WEIGHT, LipGeometry
 from .synthesis import SAMPLE_RATE
 
@@ -51,6 +53,12 @@ def breath(generator: np.random.Generator, inward: bool) -> Breath:
 def opening_mm(decibels: float) -> float:
     """How far a breath opens the lips, by its level beside the speech's, dB."""
     return WIDEST_MM * float(np.clip((decibels - _FAINT_DB) / (_LOUD_DB - _FAINT_DB), 0, 1))
+
+
+def lips_of(geometry: str | os.PathLike[str]) -> LipGeometry:
+    """The lips of the shapes in ``geometry``, the file of `corpus geometry`."""
+    facs = load_facs(geometry)
+    return LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
 
 
 def parted(frames: int, start: float, end: float, widest: float, lips: LipGeometry) -> np.ndarray:

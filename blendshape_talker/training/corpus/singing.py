@@ -12,8 +12,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
-from ..geometry.facs import load_facs
-from .coarticulation import LipGeometry, mouth_curves
+from .breaths import lips_of
+from .coarticulation import mouth_curves
 from .phones import SILENCE, Phone
 from .synthesis import SAMPLE_RATE, Speech
 
@@ -60,8 +60,7 @@ def moving_songs(
     geometry: str | os.PathLike[str], seconds: float, seed: int
 ) -> Iterator[tuple[str, Speech, np.ndarray]]:
     """:func:`songs` and the FACS weights (T,57) of who sings them; ``geometry``: the file of ``corpus geometry``."""
-    facs = load_facs(geometry)
-    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
+    lips = lips_of(geometry)
     for name, song in songs(seconds, seed):
         yield name, song, mouth_curves(song.phones, song.samples, lips)
 

@@ -12,12 +12,11 @@ from ...speech.model import features_of
 from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
 from ..corpus.augmentation import coloured_noise
-from ..corpus.breaths import breath, opening_mm, parted
+from ..corpus.breaths import breath, lips_of, opening_mm, parted
 from ..corpus.coarticulation import LipGeometry
 from ..corpus.phones import SILENCE
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
-from ..geometry.facs import load_facs
 from .data import BREATH_SUBJECT, SAMPLE_RATE, Basis, Example, FeatureCache, coefficients_of
 
 _WORDS_SECONDS, _REST_SECONDS = 1.2, 0.15
@@ -39,8 +38,7 @@ def breathed(
     shapes = read_corpus(people)[0].shapes
     if shapes is None:
         raise TalkerError(f"{people}: holds vertices, no curves; make it with `corpus people`")
-    facs = load_facs(Path(people) / "facs.npz")
-    lips = LipGeometry(facs.names.tolist(), facs.deltas, facs.neutral)
+    lips = lips_of(Path(people) / "facs.npz")
     projected = basis.project(shapes)
     spoken = [one for one in sequences if one.split == "train" and one.phones and one.voice != "none"]
     if not spoken:
