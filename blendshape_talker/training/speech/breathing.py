@@ -15,9 +15,8 @@ from ..corpus.augmentation import coloured_noise
 from ..corpus.breaths import breath, lips_of, opening_mm, parted
 from ..corpus.coarticulation import LipGeometry
 from ..corpus.phones import SILENCE
-from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
-from .data import BREATH_SUBJECT, SAMPLE_RATE, Basis, Example, FeatureCache, coefficients_of
+from .data import BREATH_SUBJECT, SAMPLE_RATE, Basis, Example, FeatureCache, coefficients_of, projected_shapes
 
 _WORDS_SECONDS, _REST_SECONDS = 1.2, 0.15
 
@@ -35,11 +34,8 @@ def breathed(
 
     ``people``: a corpus of curves, whose shapes the lips part with; features are kept in ``folder``.
     """
-    shapes = read_corpus(people)[0].shapes
-    if shapes is None:
-        raise TalkerError(f"{people}: holds vertices, no curves; make it with `corpus people`")
+    projected = projected_shapes(people, basis)
     lips = lips_of(Path(people) / "facs.npz")
-    projected = basis.project(shapes)
     spoken = [one for one in sequences if one.split == "train" and one.phones and one.voice != "none"]
     if not spoken:
         raise TalkerError("the corpus has no words to breathe between; make it again with `corpus speech`")

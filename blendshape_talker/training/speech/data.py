@@ -242,6 +242,14 @@ def prepare(
     return examples
 
 
+def projected_shapes(people: str | os.PathLike[str], basis: Basis) -> np.ndarray:
+    """Coefficients (57,K) of the shapes that a corpus of curves weighs; :class:`TalkerError` for one of vertices."""
+    shapes = read_corpus(people)[0].shapes
+    if shapes is None:
+        raise TalkerError(f"{people}: holds vertices, no curves; make it with `corpus people`")
+    return basis.project(shapes)
+
+
 def sung(
     people: str | os.PathLike[str],
     basis: Basis,
@@ -254,11 +262,8 @@ def sung(
 
     ``people``: a corpus of curves, whose shapes the singer has.
     """
-    shapes = read_corpus(people)[0].shapes
-    if shapes is None:
-        raise TalkerError(f"{people}: holds vertices, no curves; make it with `corpus people`")
+    projected = projected_shapes(people, basis)
     cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
-    projected = basis.project(shapes)
     examples = []
     for name, song, curves in moving_songs(Path(people) / "facs.npz", seconds, seed):
         features = cache.get(name, functools.partial(features_of, encoder, song.samples))
