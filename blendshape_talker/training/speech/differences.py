@@ -52,12 +52,16 @@ def difference_table(new: Mapping[str, PhoneOutcomes], old: Mapping[str, PhoneOu
             line.append(_cell(mine, theirs, chance, better))
         if set(line[1:]) != {"-"}:
             lines.append(line)
+    return "\n".join([aligned(lines), *_summary(cells)])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text: the first column to the left, the others to the right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = [
+    return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]).rstrip()
         for line in lines
-    ]
-    return "\n".join([*text, *_summary(cells)])
+    )
 
 
 def _cell(mine: Sequence[bool], theirs: Sequence[bool], chance: float, better: bool) -> str:

@@ -120,7 +120,10 @@ def measure(tally: Tally, model: SpeechModel, sequence: SpeechSequence, coeffici
 def lip_gap(model: SpeechModel, samples: np.ndarray, head: Head) -> np.ndarray:
     """The gap (T,), mm above neutral at 60 a second, that a model's average style gives to sound (N,) at 16 kHz."""
     lips = np.tensordot(model.coefficients(samples), model.basis[:, [UPPER_LIP, LOWER_LIP]], 1)
-    return lip_gaps_of_pair(lips, head)
+    gap = lip_gaps_of_pair(lips, head)
+    if not np.isfinite(gap).all():
+        raise TalkerError("the model moves the lips to nowhere; train it again")
+    return gap
 
 
 def table(figures: Mapping[str, Mapping[str, float | None]], columns: Mapping[str, str] = COLUMNS) -> str:

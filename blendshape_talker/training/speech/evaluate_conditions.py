@@ -22,7 +22,7 @@ from ..corpus.coarticulation import lip_aperture
 from ..corpus.phones import Phone
 from ..corpus.speech_corpus import ljspeech_clips, pronounce, read_transcripts, recording
 from ..corpus.synthesis import Speech
-from .differences import difference_table
+from .differences import aligned, difference_table
 from .evaluate import Tally, lip_gap
 from .phone_outcomes import judge_phones, pause_gap
 
@@ -153,8 +153,6 @@ def measure(model: SpeechModel, takes: Sequence[Take], head: Head, progress: Pro
         if progress is not None:
             progress(number / len(takes), f"Measuring {take.condition}")
         gap = lip_gap(model, take.samples, head)
-        if not np.isfinite(gap).all():
-            raise TalkerError(f"the model moves the lips to nowhere in {take.condition}; train it again")
         row = rows.setdefault(take.condition, Row())
         row.gaps.append(gap)
         row.seconds.append(len(gap) / lip_sync.FPS)
@@ -177,11 +175,7 @@ def table(figures: Mapping[str, Mapping[str, float | None]]) -> str:
         shown = (values[name] for name in COLUMNS)
         cells = ["-" if value is None else str(value) if isinstance(value, int) else f"{value:.2f}" for value in shown]
         lines.append([condition, *cells])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    )
+    return aligned(lines)
 
 
 def run(

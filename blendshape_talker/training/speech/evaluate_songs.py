@@ -165,7 +165,7 @@ def run(
         if progress is not None:
             progress(number / len(files), f"Measuring {path.name}")
         samples = load_recording(path).samples
-        add_song(rows.setdefault(path.stem, Row()), lip_gap(model, samples, head), samples)
+        add_song(rows.setdefault(path.name, Row()), lip_gap(model, samples, head), samples)
     figures = {name: row.figures() for name, row in rows.items()}
     if json_path is not None:
         write_figures(json_path, figures)

@@ -1,15 +1,18 @@
 """What the table of song says: mouths that stay open through a vowel, that flap, and that an instrument moves."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from blendshape_talker.errors import TalkerError
+from blendshape_talker.face.flame import VERTEX_COUNT, load_head
 from blendshape_talker.training.corpus.phones import SILENCE, Phone
 from blendshape_talker.training.corpus.singing import songs
 from blendshape_talker.training.speech import evaluate_songs
+from blendshape_talker.training.speech.evaluate import lip_gap
 from blendshape_talker.training.speech.evaluate_songs import Row, add_song, sounding, turns
 
 RATE = 16000
@@ -62,10 +65,17 @@ def test_bundled_lips_sing(tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(table.splitlines()) == 3 and set(figures["synthesised"]) == set(evaluate_songs.COLUMNS)
     assert figures["synthesised"]["vowels_open"] > 0.8 and figures["synthesised"]["shut"] < 0.2
-    assert figures["synthesised"]["breath_mm"] < 3 and figures["organ"]["breath_mm"] is None
-    assert figures["organ"]["shut"] > 0.8 and figures["organ"]["vowels_open"] is None
+    assert figures["synthesised"]["breath_mm"] < 3 and figures["organ.flac"]["breath_mm"] is None
+    assert figures["organ.flac"]["shut"] > 0.8 and figures["organ.flac"]["vowels_open"] is None
 
 
 def test_a_folder_without_sound_is_refused(tmp_path):
     with pytest.raises(TalkerError, match="no sound files"):
         evaluate_songs.run(tmp_path)
+
+
+def test_weights_that_move_the_lips_to_nowhere_are_one_line():
+    basis = np.zeros((1, VERTEX_COUNT, 3), np.float32)
+    broken = SimpleNamespace(basis=basis, coefficients=lambda samples: np.full((60, 1), np.nan))
+    with pytest.raises(TalkerError, match="nowhere; train it again"):
+        lip_gap(broken, np.zeros(RATE, np.float32), load_head())
