@@ -1,11 +1,26 @@
 """Batches for the speech network: stretches of equal length, drawn by sound time and by who speaks."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import TalkerError
 from .data import Example
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B stretches: features (B,A,512) f32, coefficients (B,T,K) f32, style (B,) and what is said of their frames (B,T).
+
+    ``before``: true until a take's first word begins; ``breath``: true in an audible breath.
+    """
+
+    features: np.ndarray
+    coefficients: np.ndarray
+    style: np.ndarray
+    before: np.ndarray
+    breath: np.ndarray
 
 
 class Windows:
@@ -39,27 +54,27 @@ class Windows:
             total = {who: sum(e.seconds for e in examples if e.subject == who) for who in seen}
             rooted = np.array([e.seconds / np.sqrt(total[e.subject]) if e.subject in seen else 0.0 for e in examples])
             chance = np.where(theirs, seen_share * rooted / rooted.sum(), (1 - seen_share) * chance)
+        apart = theirs.copy()
         for subject, share in (shares or {}).items():
             of = np.array([example.subject == subject for example in examples])
-            if of.any() and not (of | theirs).all():
+            if of.any() and not (of | apart).all():
                 chance[of] *= share / chance[of].sum()
-                rest = ~of & ~theirs
-                chance[rest] *= (1 - chance[~rest].sum()) / chance[rest].sum()
+                apart |= of
+        if not apart.all():
+            chance[~apart] *= (1 - chance[apart].sum()) / chance[~apart].sum()
         self._chance = chance / chance.sum()
         self._steps = round(seconds * 10)
         self._seed = seed
 
-    def batch(self, number: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """features (B,A,512) f32, coefficients (B,T,K) f32, style (B,) and before (B,T) of batch ``number``.
-
-        Before: true until a take's first word begins.
-        """
+    def batch(self, number: int, size: int) -> Batch:
+        """``size`` stretches, batch ``number``."""
         generator = np.random.default_rng([self._seed, number])
         stretches = [self._stretch(generator) for _ in range(size)]
-        features, coefficients, style, before = zip(*stretches, strict=True)
-        return np.stack(features).astype(np.float32), np.stack(coefficients), np.array(style), np.stack(before)
+        features, coefficients, style, before, breath = zip(*stretches, strict=True)
+        stacked = (np.stack(part) for part in (coefficients, style, before, breath))
+        return Batch(np.stack(features).astype(np.float32), *stacked)
 
-    def _stretch(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
+    def _stretch(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]:
         """One stretch; a take that is too short is followed by another of the same speaker, from its first word on.
 
         Every other short take begins somewhere in its midst: what follows its end is then a pause within speech, and
@@ -70,6 +85,7 @@ class Windows:
         features: list[np.ndarray] = []
         coefficients: list[np.ndarray] = []
         before: list[np.ndarray] = []
+        breath: list[np.ndarray] = []
         missing = self._steps
         while missing > 0:
             example = self._examples[index]
@@ -83,7 +99,10 @@ class Windows:
             taken = min(missing, steps - start)
             features.append(example.features[5 * start : 5 * (start + taken)])
             coefficients.append(example.coefficients[6 * start : 6 * (start + taken)])
-            before.append(np.arange(6 * start, 6 * (start + taken)) < example.first_word)
+            frames = np.arange(6 * start, 6 * (start + taken))
+            before.append(frames < example.first_word)
+            breath.append((frames >= example.breath[0]) & (frames < example.breath[1]))
             missing -= taken
             index = int(generator.choice(self._by_style[style]))
-        return np.concatenate(features), np.concatenate(coefficients), style, np.concatenate(before)
+        told = (np.concatenate(part) for part in (before, breath))
+        return np.concatenate(features), np.concatenate(coefficients), style, *told

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import TalkerError
+from ...job import Progress
 from ...speech.model import features_of
 from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
@@ -29,6 +30,7 @@ def breathed(
     folder: str | os.PathLike[str],
     seconds: float,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> list[Example]:
     """Examples of ``seconds`` or more in all: words of the corpus's ``sequences``, a breath, words.
 
@@ -44,7 +46,9 @@ def breathed(
         by_voice.setdefault(sequence.voice, []).append(sequence)
     cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
     examples: list[Example] = []
-    while sum(example.seconds for example in examples) < seconds:
+    while (made := sum(example.seconds for example in examples)) < seconds:
+        if progress is not None:
+            progress(made / seconds, "Encoding breath")
         generator = np.random.default_rng([seed, 11, len(examples)])
         ending = spoken[int(generator.integers(len(spoken)))]
         beginning = by_voice[ending.voice][int(generator.integers(len(by_voice[ending.voice])))]
@@ -53,7 +57,10 @@ def breathed(
             f"{len(examples)}_{ending.name}_{beginning.name}", functools.partial(features_of, encoder, samples)
         )
         moved = (curves @ projected + coefficients).astype(np.float32)
-        examples.append(Example(f"breath{len(examples)}", BREATH_SUBJECT, "train", features, moved))
+        parted_in = np.flatnonzero(curves.any(axis=1))
+        heard = (int(parted_in[0]), int(parted_in[-1]) + 1) if len(parted_in) else (0, 0)
+        name = f"breath{len(examples)}"
+        examples.append(Example(name, BREATH_SUBJECT, "train", features, moved, breath=heard))
     return examples
 
 

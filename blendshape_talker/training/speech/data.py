@@ -61,7 +61,8 @@ class Basis:
 class Example:
     """One copy of a sequence: features (A,512) f16 at 50 Hz, coefficients (T,K) f32 at 60 Hz.
 
-    ``first_word``: the frame in which the first word begins, 0 where nobody says when.
+    ``first_word``: the frame in which the first word begins, 0 where nobody says when; ``breath``: the first frame of
+    an audible breath and the one after its last.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Example:
     features: np.ndarray
     coefficients: np.ndarray
     first_word: int = 0
+    breath: tuple[int, int] = (0, 0)
 
     @property
     def seconds(self) -> float:
@@ -257,6 +259,7 @@ def sung(
     folder: str | os.PathLike[str],
     seconds: float,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> list[Example]:
     """Examples of song, ``seconds`` or more in all, moved by the coarticulation model; features kept in ``folder``.
 
@@ -264,8 +267,10 @@ def sung(
     """
     projected = projected_shapes(people, basis)
     cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
-    examples = []
+    examples: list[Example] = []
     for name, song, curves in moving_songs(Path(people) / "facs.npz", seconds, seed):
+        if progress is not None:
+            progress(min(sum(example.seconds for example in examples) / seconds, 1.0), "Encoding song")
         features = cache.get(name, functools.partial(features_of, encoder, song.samples))
         examples.append(Example(name, SUNG_SUBJECT, "train", features, (curves @ projected).astype(np.float32)))
     return examples

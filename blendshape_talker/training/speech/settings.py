@@ -18,9 +18,10 @@ class TrainingSettings:
     theirs alone. Of the corpus's own takes it learns contacts, rest and what is no contact, and ``ruled`` says how much
     of the way that the rules have between them. ``agreement``: of how far their gap is from going with the camera's,
     1 - correlation. ``held_out``: people to leave out, instead of those whom their corpus holds out.
-    ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them,
-    ``breath_seconds``: audible breath between words, ``breath_share`` of what is seen. ``kept``: share of the weights
-    that a run began with in those that it writes.
+    ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them, ``sung_share`` of
+    what is seen (None: by its time); ``breath_seconds``: audible breath between words, ``breath_share`` of what is
+    seen; ``breath``: extra weight of the frames in which one is heard, whose lips part by less than a millimetre.
+    ``kept``: share of the weights that a run began with in those that it writes.
     """
 
     steps: int = 3000
@@ -49,8 +50,10 @@ class TrainingSettings:
     ruled: float = 0.1
     agreement: float = 0.0
     sung_seconds: float = 960.0
+    sung_share: float | None = None
     breath_seconds: float = 1440.0
     breath_share: float = 0.08
+    breath: float = 0.0
     kept: float = 0.0
 
 

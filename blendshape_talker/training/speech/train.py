@@ -60,14 +60,15 @@ class MouthLoss:
         predicted: "torch.Tensor",
         target: "torch.Tensor",
         followed: "torch.Tensor | None" = None,
-        breath: "torch.Tensor | None" = None,
+        rest: "torch.Tensor | None" = None,
         watched: "torch.Tensor | None" = None,
+        breath: "torch.Tensor | None" = None,
     ) -> dict[str, "torch.Tensor"]:
         """Terms of the loss, weighted, of coefficients (B,T,K); their sum is what training lowers.
 
-        ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None. ``breath``
+        ``followed`` (B,) 0 … 1: how much of a take's way between contacts counts; all of it where None. ``rest``
         (B,T): true where shut lips are no contact, but rest before a breath. ``watched`` (B,): true for takes that a
-        camera saw.
+        camera saw. ``breath`` (B,T): true in a breath that parts the lips, so little that it has to count for more.
         """
         import torch
 
@@ -77,11 +78,13 @@ class MouthLoss:
         opening = middle.quantile(0.95, dim=1, keepdim=True).clamp(min=4)
         touching = losses.contact_weight(middle, opening, 1.0) - 1
         way = torch.ones_like(middle) if followed is None else followed[:, None].expand(middle.shape)
-        if breath is not None:
-            touching = touching * ~breath
+        if rest is not None:
+            touching = touching * ~rest
         weight = (1 + settings.contact * touching) * losses.context_weight(target, settings.context)
         weight = weight / weight.mean()
         weight = weight * (way + (1 - way) * touching)
+        if breath is not None:
+            weight = weight * (1 + settings.breath * breath)
         distance = losses.vertex_distance(predicted, target)
         speed = losses.vertex_distance(predicted.diff(dim=1), target.diff(dim=1), softness=0.03)
         terms = {
@@ -137,12 +140,12 @@ def train(
         twice = (settings.people_copies, settings.people_copies)
         examples += prepare(their, basis, encoder, Path(cache) / "people", *twice, settings.seed, progress, quiet=0)
         seen = {sequence.subject for sequence in their}
+        into = (people, basis, encoder)
         if settings.sung_seconds:
-            examples += sung(people, basis, encoder, Path(cache) / "songs", settings.sung_seconds, settings.seed)
+            examples += sung(*into, Path(cache) / "songs", settings.sung_seconds, settings.seed, progress)
         if settings.breath_seconds:
-            examples += breathed(
-                sequences, people, basis, encoder, Path(cache) / "breaths", settings.breath_seconds, settings.seed
-            )
+            folder = Path(cache) / "breaths"
+            examples += breathed(sequences, *into, folder, settings.breath_seconds, settings.seed, progress)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
     speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT})
@@ -153,6 +156,8 @@ def train(
         frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
     )  # fmt: skip
     shares = {BREATH_SUBJECT: settings.breath_share}
+    if settings.sung_share is not None:
+        shares[SUNG_SUBJECT] = settings.sung_share
     batches = Windows(training, config.styles, settings.seconds, settings.seed, seen, settings.people_share, shares)
     theirs = torch.tensor([style in seen for style in styles])
     minutes = sum(example.seconds for example in training) / 60
@@ -186,19 +191,20 @@ def train(
     for step in range(first, settings.steps):
         for group in optimiser.param_groups:
             group["lr"] = settings.rate * _schedule(step, settings.steps)
-        features, target, style, before = map(torch.from_numpy, batches.batch(step, settings.batch))
+        batch = batches.batch(step, settings.batch)
+        features, target, style = map(torch.from_numpy, (batch.features, batch.coefficients, batch.style))
         hidden = torch.from_numpy(np.random.default_rng([settings.seed, step, 1]).random(len(style)))
-        followed = breath = watched = None
+        followed = rest = watched = None
         if seen:
             # Before their first word people breathe in, some with lips apart: to weigh shut ones more would shut all.
             watched = theirs[style]
-            breath = before & watched[:, None]
+            rest = torch.from_numpy(batch.before) & watched[:, None]
             # Nobody's voice is like theirs: what moves between contacts in the average style is people's, in any voice.
             ruled = (hidden < settings.average_style) & ~watched & (style > 0)  # 0: song, breath, and nobody's sounds
             followed = torch.where(ruled, settings.ruled, 1.0)
         style = torch.where(hidden < settings.average_style, 0, style)
         predicted = network(features, style, target.shape[1])
-        terms = loss_of(predicted, target, followed, breath, watched)
+        terms = loss_of(predicted, target, followed, rest, watched, torch.from_numpy(batch.breath))
         total = torch.stack(list(terms.values())).sum()
         optimiser.zero_grad()
         total.backward()

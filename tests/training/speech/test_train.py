@@ -90,19 +90,24 @@ def test_batches_repeat_and_short_takes_are_joined():
             generator.normal(size=(60 + n, 512)).astype(np.float16),
             np.full((72, 3), n, np.float32),
             first_word=50 if subject == "berta" else 0,
+            breath=(20, 32) if subject == "anna" else (0, 0),
         )
         for n, subject in enumerate(["anna", "anna", "berta"])
     ]
     windows = Windows(examples, ("average", "anna", "berta"), seconds=2.0, seed=3)
-    features, coefficients, style, before = windows.batch(5, 6)
-    assert features.shape == (6, 100, 512) and coefficients.shape == (6, 120, 3) and before.shape == (6, 120)
-    for row, speaker in zip(coefficients, style, strict=True):
+    batch = windows.batch(5, 6)
+    style, before = batch.style, batch.before
+    assert batch.features.shape == (6, 100, 512) and batch.coefficients.shape == (6, 120, 3)
+    assert before.shape == batch.breath.shape == (6, 120)
+    for row, speaker in zip(batch.coefficients, style, strict=True):
         assert set(row[:, 0]) <= ({0, 1} if speaker == 1 else {2})
     assert not before[style == 1].any()
     # berta speaks from the 51st of her 72 frames on; of takes that are joined only the last tenth before that is there
     assert before[style == 2].any() and (before[style == 2].sum(axis=1) <= 50 + 4 * 8).all()
-    np.testing.assert_array_equal(features, windows.batch(5, 6)[0])
-    assert not np.array_equal(features, windows.batch(6, 6)[0])
+    assert batch.breath[style == 1].any() and not batch.breath[style == 2].any()
+    assert (batch.breath.sum(axis=1) <= 2 * 12).all()
+    np.testing.assert_array_equal(batch.features, windows.batch(5, 6).features)
+    assert not np.array_equal(batch.features, windows.batch(6, 6).features)
 
 
 def test_training_learns_to_open_the_mouth(corpus, trained):
@@ -298,6 +303,24 @@ def test_shut_lips_before_a_breath_weigh_no_more_than_parted_ones():
     assert total(breath) < 0.7 * total()
 
 
+def test_a_breath_counts_for_more_than_its_little_way():
+    torch = pytest.importorskip("torch")
+    shapes = np.zeros((1, 5023, 3), np.float32)
+    shapes[0, LOWER_LIP, 1] = -0.001
+    loss = MouthLoss(speech_data.Basis(shapes, speech_data.vertex_weights(load_head())), TrainingSettings(breath=9.0))
+    target = torch.full((1, 60, 1), 8.0)
+    target[:, 30:] = 0
+    shut = target.clone()
+    target[:, 40:50] = 0.8
+    heard = (torch.arange(60)[None] >= 40) & (torch.arange(60)[None] < 50)
+
+    def far(breath) -> float:
+        return float(loss(shut, target, breath=breath)["gap"])
+
+    assert far(heard) == pytest.approx(10 * far(None))
+    assert far(~heard) == pytest.approx(far(None))
+
+
 def test_a_talkative_man_is_not_all_of_the_people():
     def example(subject: str) -> speech_data.Example:
         features, coefficients = np.zeros((50, 512), np.float16), np.zeros((60, 1), np.float32)
@@ -305,20 +328,23 @@ def test_a_talkative_man_is_not_all_of_the_people():
 
     examples = [*[example("he")] * 25, example("she"), *[example("rules")] * 200]
     windows = Windows(examples, ("average", "he", "she", "rules"), 1.0, 0, {"he", "she"}, 0.5)
-    style = np.concatenate([windows.batch(number, 40)[2] for number in range(50)])
+    style = np.concatenate([windows.batch(number, 40).style for number in range(50)])
     assert (style == 3).mean() == pytest.approx(0.5, abs=0.05)
     assert (style == 2).mean() == pytest.approx(0.5 / 6, abs=0.03)
 
 
 @pytest.mark.parametrize("seen", [{"he"}, set()])
-def test_breath_has_its_share_however_little_there_is(seen):
-    def example(subject: str) -> speech_data.Example:
-        features, coefficients = np.zeros((50, 512), np.float16), np.full((60, 1), subject == "breath", np.float32)
-        return speech_data.Example(subject, subject, "train", features, coefficients)
+def test_song_and_breath_have_their_shares_however_little_there_is(seen):
+    kinds = ("rules", "he", "song", "breath")
 
-    examples = [*[example("he")] * 25, example("breath"), *[example("rules")] * 200]
-    windows = Windows(examples, ("average", "he", "rules"), 1.0, 0, seen, 0.5, {"breath": 0.2, "nobody": 0.5})
-    batches = [windows.batch(number, 40) for number in range(50)]
-    assert np.concatenate([batch[1][:, 0, 0] for batch in batches]).mean() == pytest.approx(0.2, abs=0.03)
-    people = 0.5 if seen else 0.8 * 25 / 225
-    assert (np.concatenate([batch[2] for batch in batches]) == 1).mean() == pytest.approx(people, abs=0.03)
+    def example(subject: str) -> speech_data.Example:
+        coefficients = np.full((60, 1), kinds.index(subject), np.float32)
+        return speech_data.Example(subject, subject, "train", np.zeros((50, 512), np.float16), coefficients)
+
+    examples = [*[example("he")] * 25, example("breath"), example("song"), *[example("rules")] * 200]
+    shares = {"breath": 0.2, "song": 0.1, "nobody": 0.5}
+    windows = Windows(examples, ("average", "he", "rules"), 1.0, 0, seen, 0.5, shares)
+    kind = np.concatenate([windows.batch(number, 40).coefficients[:, 0, 0] for number in range(150)])
+    people = 0.5 if seen else 0.7 * 25 / 225
+    for name, share in (("breath", 0.2), ("song", 0.1), ("he", people)):
+        assert (kind == kinds.index(name)).mean() == pytest.approx(share, abs=0.03)
