@@ -3,14 +3,15 @@
 A corpus (``speech_layouts.read_corpus``: our own curves, VOCASET's or FaceFormer's files) becomes a basis of vertex
 displacements and, per sequence, one clean and several augmented copies of its sound as encoder features. Whatever
 changes a copy's length changes its frames with it. Sound without speech and a closed mouth are added, so that
-silence, noise and music keep the mouth shut; beside people seen by a camera also song, which opens it.
+silence, noise and music keep the mouth shut; beside people seen by a camera also song, which opens it, and
+recordings that begin with a tone or noise.
 """
 
 import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,19 @@ from ...job import Progress
 from ...speech.model import features_of
 from ...speech.network import FPS
 from ...speech.whisper import WhisperEncoder
-from ..corpus.augmentation import VERSION, augment, coughs
+from ..corpus.augmentation import VERSION, augment
+from ..corpus.quiet_sounds import noise, quiet_sounds, tones
 from ..corpus.singing import moving_songs
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence, load_json
 
 SAMPLE_RATE = 16000
 QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT = "(no speech)", "(song)", "(breath)"
+STEADY_SUBJECT = "(tone or noise)"
+NOBODY = {QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT, STEADY_SUBJECT}
 _BLOCK = 300
 _LAST_POSITION = 300
+_SHORT_SECONDS = 3
 _BASIS_FRAMES, _FRAMES_PER_TAKE = 900, 24
 
 
@@ -276,67 +281,24 @@ def sung(
     return examples
 
 
-def quiet_sounds(seconds: float, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Named sounds (N,) of 8 s at 16 kHz, ``seconds`` or more in all: silence, noise, music, coughs, no speech."""
-    kinds = (_silence, _noise, _rumble, _chords, _beats, _coughs, _coughs)
-    count = max(len(kinds), int(np.ceil(seconds / 8)))
-    time = np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE
-    for number in range(count):
-        kind = kinds[number % len(kinds)]
-        generator = np.random.default_rng([seed, number])
-        level = 10 ** generator.uniform(-3.5, -0.7)
-        floor = 10 ** generator.uniform(-5, -3) * generator.normal(size=len(time)) * (number >= len(kinds))
-        yield f"{kind.__name__.strip('_')}{number}", (level * kind(time, generator) + floor).astype(np.float32)
+def steady(
+    basis: Basis,
+    encoder: WhisperEncoder,
+    folder: str | os.PathLike[str],
+    seconds: float,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Example]:
+    """Examples of recordings that begin with a tone or noise, ``seconds`` or more in all: neither is song or breath.
 
-
-def _silence(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    return np.zeros_like(time)
-
-
-def _noise(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Noise of any colour from white to brown, breathing slowly."""
-    spectrum = np.fft.rfft(generator.normal(size=len(time)))
-    colour = (np.arange(len(spectrum)) + 20.0) ** -generator.uniform(0, 1)
-    sound = np.fft.irfft(spectrum * colour, len(time))
-    swell = 1 + generator.uniform(0, 0.9) * np.sin(2 * np.pi * generator.uniform(0.1, 3) * time)
-    return 0.3 * swell * sound / sound.std()
-
-
-def _coughs(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    return coughs(len(time), generator)
-
-
-def _rumble(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Mains hum, fans: a low tone and its harmonics in a little noise."""
-    pitch = generator.choice([50, 60, generator.uniform(25, 200)])
-    harmonics = sum(np.sin(2 * np.pi * pitch * k * time + k) / k for k in range(1, 12))
-    return 0.3 * harmonics + 0.1 * generator.uniform() * generator.normal(size=len(time))
-
-
-def _chords(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Chords of sustained or plucked tones, a new one every half to two seconds."""
-    sound = np.zeros_like(time)
-    start = 0.0
-    while start < time[-1]:
-        since = time - start
-        envelope = (since > 0) * np.minimum(1, since / 0.02) * np.exp(-since.clip(0) * generator.uniform(0.5, 4))
-        root = 110 * 2 ** (generator.integers(0, 24) / 12)
-        for step in (0, generator.choice([3, 4]), 7):
-            pitch = root * 2 ** (step / 12)
-            for k in range(1, 6):
-                sound += envelope * np.sin(2 * np.pi * pitch * k * time) / k ** generator.uniform(1, 2)
-        start += generator.uniform(0.4, 2)
-    return 0.3 * sound / (np.abs(sound).max() + 1e-9) * 3
-
-
-def _beats(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Clicks, claps and steps: bursts of decaying noise, regular or not."""
-    sound = np.zeros_like(time)
-    start = generator.uniform(0, 0.5)
-    period, spread = generator.uniform(0.15, 1), generator.choice([0, 0.5])
-    while start < time[-1]:
-        since = time - start
-        decay = np.exp(-since.clip(0) / 10 ** generator.uniform(-2.3, -1))
-        sound += (since > 0) * decay * generator.normal(size=len(time)) * generator.uniform(0.3, 1)
-        start += period * (1 + spread * generator.uniform(-1, 1))
-    return 0.5 * sound
+    As short as people's takes, so that their beginning is seen: there people breathe in. Kept in ``folder``.
+    """
+    cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
+    examples: list[Example] = []
+    for name, samples in quiet_sounds(seconds, seed, (tones, noise, noise), _SHORT_SECONDS):
+        if progress is not None:
+            progress(min(sum(example.seconds for example in examples) / seconds, 1.0), "Encoding tones and noise")
+        features = cache.get(name, functools.partial(features_of, encoder, samples))
+        still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
+        examples.append(Example(name, STEADY_SUBJECT, "train", features, still))
+    return examples

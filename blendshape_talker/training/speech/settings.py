@@ -21,6 +21,7 @@ class TrainingSettings:
     ``people_copies``: augmented copies of each of their takes; ``sung_seconds``: song beside them, ``sung_share`` of
     what is seen (None: by its time); ``breath_seconds``: audible breath between words, ``breath_share`` of what is
     seen; ``breath``: extra weight of the frames in which one is heard, whose lips part by less than a millimetre.
+    ``steady_seconds``: tones, which are no song, and noise, which is no breath, ``steady_share`` of what is seen.
     ``kept``: share of the weights that a run began with in those that it writes.
     """
 
@@ -54,13 +55,15 @@ class TrainingSettings:
     breath_seconds: float = 1440.0
     breath_share: float = 0.08
     breath: float = 0.0
+    steady_seconds: float = 270.0
+    steady_share: float = 0.03
     kept: float = 0.0
 
 
 # What the bundled weights had after their run without people: a short run, from those weights, in which most of what is
 # seen has the average style. Less liveliness: people's curves have their own.
 WITH_PEOPLE = TrainingSettings(
-    steps=1600,
+    steps=2400,
     batch=8,
     seconds=3.0,
     copies=1,
@@ -69,5 +72,7 @@ WITH_PEOPLE = TrainingSettings(
     liveliness=0.2,
     parted=0.8,
     agreement=3.0,
+    sung_share=0.04,
+    breath=6.0,
     kept=0.05,
 )

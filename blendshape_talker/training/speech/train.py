@@ -21,7 +21,19 @@ from ..corpus.speech_layouts import read_corpus
 from . import losses
 from .batches import Windows
 from .breathing import breathed
-from .data import BREATH_SUBJECT, QUIET_SUBJECT, SUNG_SUBJECT, Basis, Example, fit_basis, prepare, sung, vertex_weights
+from .data import (
+    BREATH_SUBJECT,
+    NOBODY,
+    STEADY_SUBJECT,
+    SUNG_SUBJECT,
+    Basis,
+    Example,
+    fit_basis,
+    prepare,
+    steady,
+    sung,
+    vertex_weights,
+)
 from .run_files import resume, save_state, write_history
 from .settings import TrainingSettings
 
@@ -146,16 +158,19 @@ def train(
         if settings.breath_seconds:
             folder = Path(cache) / "breaths"
             examples += breathed(sequences, *into, folder, settings.breath_seconds, settings.seed, progress)
+        if settings.steady_seconds:
+            folder = Path(cache) / "steady"
+            examples += steady(basis, encoder, folder, settings.steady_seconds, settings.seed, progress)
     training = [example for example in examples if example.split == "train"]
     validation = [example for example in examples if example.split == "val"]
-    speakers = sorted({example.subject for example in training} - {QUIET_SUBJECT, SUNG_SUBJECT, BREATH_SUBJECT})
+    speakers = sorted({example.subject for example in training} - NOBODY)
     known = begun[0].styles if begun else ("average",)
     styles = (*known, *(speaker for speaker in speakers if speaker not in known))
     config = SpeechConfig(
         len(basis.shapes), styles, encoder.config.width, settings.width, layers=settings.layers,
         frame_reach=settings.frame_reach, audio_reach=settings.audio_reach,
     )  # fmt: skip
-    shares = {BREATH_SUBJECT: settings.breath_share}
+    shares = {BREATH_SUBJECT: settings.breath_share, STEADY_SUBJECT: settings.steady_share}
     if settings.sung_share is not None:
         shares[SUNG_SUBJECT] = settings.sung_share
     batches = Windows(training, config.styles, settings.seconds, settings.seed, seen, settings.people_share, shares)

@@ -92,7 +92,7 @@ def test_each_is_measured_by_a_network_that_never_saw_them(seen, corpus, tmp_pat
     for name in ("sequences.json", "facs.npz", "subjects.npz", "wav", "curves"):
         (folder / name).symlink_to(corpus / name)
     small = {"batch": 2, "seconds": 1.0, "copies": 0, "people_copies": 0, "width": 64, "layers": 1, "sung_seconds": 0}
-    small |= {"breath_seconds": 0}
+    small |= {"breath_seconds": 0, "steady_seconds": 0}
     first = TrainingSettings(steps=2, **small)
     train(corpus, tmp_path / "start" / "speech.npz", tmp_path / "cache", first)
     table = evaluate_people.leave_out(

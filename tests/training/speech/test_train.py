@@ -80,6 +80,14 @@ def test_features_are_cached_and_other_settings_refused(corpus, tmp_path):
         speech_data.prepare(sequences[:-1], basis, encoder, tmp_path, copies=1)
 
 
+def test_tones_and_noise_leave_the_mouth_shut_from_the_beginning(corpus, tmp_path):
+    basis = speech_data.fit_basis(read_corpus(corpus), speech_data.vertex_weights(load_head()), 8)
+    examples = speech_data.steady(basis, WhisperEncoder.load(), tmp_path, 10)
+    assert [example.name for example in examples] == ["tones0", "noise1", "noise2", "tones3"]
+    assert {example.subject for example in examples} <= speech_data.NOBODY
+    assert not any(example.coefficients.any() for example in examples)
+
+
 def test_batches_repeat_and_short_takes_are_joined():
     generator = np.random.default_rng(0)
     examples = [
@@ -222,7 +230,15 @@ def people(corpus, tmp_path):
 
 def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp_path):
     settings = TrainingSettings(
-        **{**vars(trained[1]), "steps": 2, "people_copies": 0, "rate": 1e-6, "sung_seconds": 0, "breath_seconds": 0}
+        **{
+            **vars(trained[1]),
+            "steps": 2,
+            "people_copies": 0,
+            "rate": 1e-6,
+            "sung_seconds": 0,
+            "breath_seconds": 0,
+            "steady_seconds": 0,
+        }
     )
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
@@ -238,7 +254,7 @@ def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp
 
 
 def test_people_are_held_out_by_name(corpus, trained, people, tmp_path):
-    short = {"steps": 1, "people_copies": 0, "copies": 0, "sung_seconds": 0, "breath_seconds": 0}
+    short = {"steps": 1, "people_copies": 0, "copies": 0, "sung_seconds": 0, "breath_seconds": 0, "steady_seconds": 0}
     settings = TrainingSettings(**{**vars(trained[1]), **short, "held_out": ("seen anna",)})
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
