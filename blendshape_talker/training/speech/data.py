@@ -244,9 +244,14 @@ def prepare(
     seconds = sum(example.seconds for example in examples if example.split == "train")
     for name, samples in quiet_sounds(quiet * seconds, seed) if quiet else ():
         features = cache.get(f"quiet/{name}", functools.partial(features_of, encoder, samples))
-        still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
-        examples.append(Example(name, QUIET_SUBJECT, "train", features, still))
+        examples.append(_shut(name, QUIET_SUBJECT, features, samples, basis))
     return examples
+
+
+def _shut(name: str, subject: str, features: np.ndarray, samples: np.ndarray, basis: Basis) -> Example:
+    """A sound (N,) under which the mouth stays shut, and its features."""
+    still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
+    return Example(name, subject, "train", features, still)
 
 
 def projected_shapes(people: str | os.PathLike[str], basis: Basis) -> np.ndarray:
@@ -294,11 +299,11 @@ def steady(
     As short as people's takes, so that their beginning is seen: there people breathe in. Kept in ``folder``.
     """
     cache = FeatureCache(folder, {"encoder": encoder.config.layers, "seed": seed})
-    examples: list[Example] = []
-    for name, samples in quiet_sounds(seconds, seed, (tones, noise, noise), _SHORT_SECONDS):
+    sounds = list(quiet_sounds(seconds, seed, (tones, noise, noise), _SHORT_SECONDS))
+    examples = []
+    for number, (name, samples) in enumerate(sounds):
         if progress is not None:
-            progress(min(sum(example.seconds for example in examples) / seconds, 1.0), "Encoding tones and noise")
+            progress(number / len(sounds), "Encoding tones and noise")
         features = cache.get(name, functools.partial(features_of, encoder, samples))
-        still = np.zeros((round(len(samples) / SAMPLE_RATE * FPS), len(basis.shapes)), np.float32)
-        examples.append(Example(name, STEADY_SUBJECT, "train", features, still))
+        examples.append(_shut(name, STEADY_SUBJECT, features, samples, basis))
     return examples

@@ -85,6 +85,7 @@ def test_tones_and_noise_leave_the_mouth_shut_from_the_beginning(corpus, tmp_pat
     examples = speech_data.steady(basis, WhisperEncoder.load(), tmp_path, 10)
     assert [example.name for example in examples] == ["tones0", "noise1", "noise2", "tones3"]
     assert {example.subject for example in examples} <= speech_data.NOBODY
+    assert {example.seconds for example in examples} == {3.0}, "no longer than a stretch: seen from its beginning"
     assert not any(example.coefficients.any() for example in examples)
 
 
@@ -237,13 +238,14 @@ def test_people_join_a_run_that_begins_with_weights(corpus, trained, people, tmp
             "rate": 1e-6,
             "sung_seconds": 0,
             "breath_seconds": 0,
-            "steady_seconds": 0,
+            "steady_seconds": 3,
         }
     )
     start = trained[0] / "speech.npz"
     train(corpus, tmp_path / "speech.npz", tmp_path / "cache", settings, people=people, start=start)
     before, after = SpeechModel.load(trained[0]), SpeechModel.load(tmp_path)
     assert after.config.styles == ("average", "anna", "berta", "seen anna", "seen berta")
+    assert len(list((tmp_path / "cache" / "steady").glob("*.npy"))) == 3
     np.testing.assert_array_equal(after.basis, before.basis)
     sound = read_corpus(corpus)[0].samples()
     moved = before.coefficients(sound, "anna")
