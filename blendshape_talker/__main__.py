@@ -58,7 +58,9 @@ def _add_performance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", metavar="AUDIO", help=RECORDING_HELP)
     emotion_help = f"auto (what the voice sounds like) or one of {', '.join(pipeline.emotions())}"
     parser.add_argument("--emotion", default="neutral", metavar="NAME", help=emotion_help)
-    parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion (1)")
+    parser.add_argument(
+        "--intensity", type=float, default=1.0, metavar="X", help="0 to 1.5 times the emotion, or all cues (1)"
+    )
     cues_help = "emotions over time: CSV (start,end,emotion,…) or an SRT or VTT transcript with [angry], (angry 0.7)"
     parser.add_argument("--cues", metavar="F", help=cues_help)
     heard_help = "the voice's own share in the emotion: 0 as chosen (default) to 1 as heard (with auto)"

@@ -123,9 +123,9 @@ class Talker:
         """Animate a recording (wav, flac, ogg, mp3; any rate; 0.2 s and longer) with an emotion of :func:`emotions`.
 
         An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go; "auto" is
-        what the voice sounds like (:meth:`Listener.hear`). intensity: 0 … 1.5 times the emotion; heard: the voice's
-        share in it, 0 … 1: each moment is intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and
-        1 for "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another
+        what the voice sounds like (:meth:`Listener.hear`). intensity: 0 … 1.5 times the emotion, or all cues, of which
+        none gets stronger than 1.5; heard: the voice's share in it, 0 … 1: each moment is
+        intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and 1 for "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another
         performance; style: how the mouth is used (:mod:`speech.style`), the network's average if not given; gaze: the
         upper lids go with the eyes, for heads whose eyes turn by ``eye_rotation``.
         Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()`` turns true.
@@ -147,8 +147,10 @@ class Talker:
         recording = load_recording(audio)
         share = voice_share(emotion, heard)
         if cues is None:
-            cues = [] if emotion == AUTO else [Cue(0.0, recording.seconds, emotion, intensity)]
-        strips = arrange([] if share == 1.0 else scaled(cues, 1.0 - share), recording.seconds, library)
+            cues = [] if emotion == AUTO else [Cue(0.0, recording.seconds, emotion)]
+        # the intensity first: what it takes to the limit of a cue is mixed from there
+        chosen = [] if share == 1.0 else scaled(scaled(cues, intensity), 1.0 - share)
+        strips = arrange(chosen, recording.seconds, library)
         if stop():
             raise Cancelled
         prosody = self.listener.prosody(recording.samples, stop)

@@ -21,7 +21,9 @@ def check_settings(
 ) -> None:
     """Raise a :class:`TalkerError` for settings outside their range."""
     if cues is not None:
-        if emotion != "neutral" or intensity != 1.0:
+        if emotion == AUTO:
+            raise TalkerError("auto and cues were given; mix the voice in by its share (heard) instead")
+        if emotion != "neutral":
             raise TalkerError("an emotion and cues were given; put the emotion among the cues")
         check_cues(cues, names)
     if emotion not in (*names, AUTO):

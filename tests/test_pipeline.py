@@ -199,6 +199,15 @@ def test_chosen_and_heard_share_the_intensity(angry_ears):
     mixed = angry_ears.animate(DEMO, fps=30, cues=listed, heard=0.5)
     assert {cue.emotion: cue.intensity for cue in mixed.cues} == pytest.approx({"sad": 0.5, "angry": 0.5})
     assert [cue.emotion for cue in angry_ears.animate(DEMO, "happy", fps=30, heard=1.0).cues] == ["angry"]
+    mixed = angry_ears.animate(DEMO, "neutral", 0.5, fps=30, cues=listed, heard=0.25)
+    assert {cue.emotion: cue.intensity for cue in mixed.cues} == pytest.approx({"sad": 0.375, "angry": 0.125})
+
+
+def test_intensity_scales_all_cues_up_to_what_a_cue_can_be(talker):
+    listed = [Cue(0.0, 1.0, "sad", 0.5), Cue(1.5, 2.5, "happy", 1.2)]
+    for intensity, wanted in ((0.5, [0.25, 0.6]), (1.5, [0.75, 1.5])):
+        made = talker.animate(DEMO, "neutral", intensity, fps=30, cues=listed)
+        assert [cue.intensity for cue in made.cues] == pytest.approx(wanted)
 
 
 def test_who_hears_nothing_stays_neutral(talker, monkeypatch):

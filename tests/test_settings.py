@@ -26,8 +26,12 @@ def test_bad_settings_are_one_line(settings, message):
 def test_a_voice_s_share_is_checked():
     with pytest.raises(TalkerError, match="choose 0 .* to 1"):
         check_settings("happy", 1.0, 60.0, emotions(), heard=1.5)
+    cues = [Cue(0.0, 1.0, "sad")]
+    with pytest.raises(TalkerError, match="by its share"):
+        check_settings(AUTO, 1.0, 60.0, emotions(), cues)
     with pytest.raises(TalkerError, match="among the cues"):
-        check_settings(AUTO, 1.0, 60.0, emotions(), [Cue(0.0, 1.0, "sad")])
+        check_settings("happy", 1.0, 60.0, emotions(), cues)
+    check_settings("neutral", 0.5, 60.0, emotions(), cues)
 
 
 def test_rates_of_film_and_television_are_exact():

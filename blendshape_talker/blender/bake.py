@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ..errors import TalkerError
-from ..expression.cues import Cue, CueTake, rows_of
+from ..expression.cues import Cue, CueTake, rows_of, scaled
 from ..expression.library import emotion_names
 from ..face import meshes, neutral
 from ..files import plain_text
@@ -51,9 +51,9 @@ class Performance:
 
     def asked(self, frame_rate: float) -> Asked:
         """What tells this performance's emotions from another's."""
-        whole = (Cue(0.0, 0.0, self.emotion, self.intensity),)
+        chosen = self.cues if self.cues is not None else (Cue(0.0, 0.0, self.emotion),)
         voice = (Cue(0.0, 0.0, AUTO, self.voice_share),) if self.voice_share else ()
-        return Asked.for_cues([*(self.cues if self.cues is not None else whole), *voice], frame_rate)
+        return Asked.for_cues([*scaled(chosen, self.intensity), *voice], frame_rate)
 
     @property
     def voice_share(self) -> float:

@@ -60,7 +60,7 @@ class SpeechPanel(TalkerPanel, bpy.types.Panel):
             row.operator(ClearCues.bl_idname, text="", icon="X")
         else:
             layout.prop(settings, "emotion")
-            layout.prop(settings, "intensity", slider=True)
+        layout.prop(settings, "intensity", slider=True)
 
 
 class SpeechOptionsPanel(TalkerPanel, bpy.types.Panel):

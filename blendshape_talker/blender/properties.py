@@ -67,7 +67,7 @@ class TalkerSettings(bpy.types.PropertyGroup):
         name="Cues", description="Path of a table (CSV) or transcript (SRT, VTT) that says which emotion is felt when"
     )
     intensity: bpy.props.FloatProperty(
-        name="Intensity", description="How much of the emotion to bake; 1 is plain to see",
+        name="Intensity", description="How much of the emotion, or of all cues, to bake; 1 is plain to see",
         default=1.0, min=INTENSITY_RANGE[0], max=INTENSITY_RANGE[1], subtype="FACTOR",
     )  # fmt: skip
     heard: bpy.props.FloatProperty(

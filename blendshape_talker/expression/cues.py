@@ -148,8 +148,8 @@ def by_start(cues: Iterable[Cue]) -> tuple[Cue, ...]:
 
 
 def scaled(cues: Iterable[Cue], factor: float) -> list[Cue]:
-    """The cues ``factor`` times as strong."""
-    return [replace(cue, intensity=factor * cue.intensity) for cue in cues]
+    """The cues ``factor`` times as strong, none stronger than a cue can be."""
+    return [replace(cue, intensity=min(factor * cue.intensity, INTENSITY_RANGE[1])) for cue in cues]
 
 
 def fade(cue: Cue, times: np.ndarray) -> np.ndarray:

@@ -263,6 +263,34 @@ def test_a_recording_is_chosen_or_refused_in_one_line(registered, recording, tmp
     assert registered.audio == str(recording)
 
 
+@pytest.mark.parametrize("emotion", ["happy", "auto"])
+def test_cues_that_are_opened_after_an_emotion_was_chosen_bake(ready, synthetic_talker, tmp_path, monkeypatch, emotion):
+    seen, animate = [], synthetic_talker.animate
+    monkeypatch.setattr(
+        synthetic_talker,
+        "animate",
+        lambda *given, **named: (seen.append((given[1], given[2], named["heard"])), animate(*given, **named))[1],
+    )
+    ready.emotion, ready.intensity = emotion, 0.5
+    (tmp_path / "cues.csv").write_text("start,end,emotion\n0,0.5,happy\n0.6,1.2,sad\n")
+    assert bpy.ops.blendshape_talker.open_cues(filepath=str(tmp_path / "cues.csv")) == {"FINISHED"}
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert seen == [("neutral", 0.5, 0.0)]
+
+
+def test_the_panel_s_share_of_the_voice_reaches_the_bake(ready, synthetic_talker, monkeypatch):
+    seen, animate = [], synthetic_talker.animate
+    monkeypatch.setattr(
+        synthetic_talker,
+        "animate",
+        lambda *given, **named: (seen.append((given[1], named["heard"])), animate(*given, **named))[1],
+    )
+    ready.heard = 0.25
+    for ready.emotion in ("happy", "auto"):
+        assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert seen == [("happy", 0.25), ("auto", None)]
+
+
 def test_cues_from_a_file_take_the_place_of_the_emotion(ready, synthetic_talker, tmp_path, monkeypatch):
     seen = []
     animate = synthetic_talker.animate

@@ -96,8 +96,8 @@ TIPS = {
         "Die Gefühle aus der Stimme heraushören; sie werden zu Streifen, die sich bearbeiten lassen",
     "Path of a table (CSV) or transcript (SRT, VTT) that says which emotion is felt when":
         "Pfad einer Tabelle (CSV) oder eines Transkripts (SRT, VTT), worin steht, wann welches Gefühl herrscht",
-    "How much of the emotion to bake; 1 is plain to see":
-        "Wie viel von dem Gefühl gebacken wird; 1 ist deutlich zu sehen",
+    "How much of the emotion, or of all cues, to bake; 1 is plain to see":
+        "Wie viel von dem Gefühl oder von der ganzen Liste gebacken wird; 1 ist deutlich zu sehen",
     "The voice's own share in the emotion: 0 as chosen above, 1 as heard in the recording":
         "Der Anteil der Stimme am Gefühl: 0 wie oben gewählt, 1 wie in der Aufnahme gehört",
     "How the mouth is used: how far it opens and how far its corners go":

@@ -64,11 +64,11 @@ def _style_of(settings) -> str:
 
 
 def performance_of(context: bpy.types.Context) -> bake.Performance:
-    """What the panel asks for; reads the file of cues."""
+    """What the panel asks for; reads the file of cues, which stand in the emotion's place."""
     settings = context.scene.blendshape_talker
     cues = bake.absolute_path(settings.cues)
     return bake.Performance(
-        audio=bake.absolute_path(settings.audio), emotion=settings.emotion, intensity=settings.intensity,
+        audio=bake.absolute_path(settings.audio), emotion="neutral" if cues else settings.emotion, intensity=settings.intensity,
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
         style=_style_of(settings),
         heard=settings.heard if settings.cues or settings.emotion != AUTO else None,
