@@ -125,9 +125,10 @@ class Talker:
         An emotion is one cue over the whole recording; ``cues`` in its place are emotions that come and go; "auto" is
         what the voice sounds like (:meth:`Listener.hear`). intensity: 0 … 1.5 times the emotion, or all cues, of which
         none gets stronger than 1.5; heard: the voice's share in it, 0 … 1: each moment is
-        intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and 1 for "auto". fps: of the result; blinks: let the eyes blink; seed: the take, another number is another
-        performance; style: how the mouth is used (:mod:`speech.style`), the network's average if not given; gaze: the
-        upper lids go with the eyes, for heads whose eyes turn by ``eye_rotation``.
+        intensity x ((1 - heard) x chosen + heard x the voice's), 0 if not given, and 1 for "auto". fps: of the result;
+        blinks: let the eyes blink; seed: the take, another number is another performance; style: how the mouth is used
+        (:mod:`speech.style`), the network's average if not given; gaze: the upper lids go with the eyes, for heads
+        whose eyes turn by ``eye_rotation``.
         Raises :class:`TalkerError` on bad input, :class:`Cancelled` when ``cancelled()`` turns true.
         """
         networks, library = self.networks, self.networks.library

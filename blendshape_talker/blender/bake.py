@@ -153,7 +153,8 @@ def compute(request: Request, progress: Progress, cancelled: CancelTest) -> Take
     about = {
         "recording": performance.audio, "name": plain_text(Path(performance.audio).stem),
         "emotion": performance.emotion, "intensity": performance.intensity, "seed": performance.seed,
-        "fps": request.frame_rate, "cues": told, "warnings": warnings, "strips": len(result.cues),
+        "style": performance.style, "fps": request.frame_rate,
+        "cues": told, "warnings": warnings, "strips": len(result.cues),
         "asked": [asked.times, asked.emotions],
         "closures": result.closures_heard,
         "lost": [float(second) for second in result.closures_lost],

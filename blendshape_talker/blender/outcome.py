@@ -1,5 +1,8 @@
 """What came out of a bake, in one line, and where the lips may look wrong."""
 
+import os
+
+from ..speech.style import AVERAGE, STYLES
 from .languages.translations import translated
 from .lines.marks import Line
 
@@ -13,7 +16,16 @@ def came_out(line: Line) -> str:
     heard, lost = _closures(line)
     if heard:
         words += ", " + translated("{} of {} lip closures").format(heard - len(lost), heard)
+    spoken = line.record.get("style")
+    if isinstance(spoken, str) and spoken != AVERAGE:
+        words += ", " + translated("style {}").format(style_name(spoken))
     return words
+
+
+def style_name(style: str) -> str:
+    """A speaking style as the panel calls it: the menu's word, or the file's name."""
+    known = style in STYLES
+    return translated(style.capitalize()) if known else os.path.basename(style)
 
 
 def doubt(line: Line) -> str | None:

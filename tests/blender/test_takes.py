@@ -51,6 +51,32 @@ def test_another_recording_in_the_panel_is_said(ready, tmp_path, recording):
         bpy.ops.blendshape_talker.next_take()
 
 
+def test_a_line_is_not_taken_again_in_another_style_unawares(ready):
+    ready.style = "mumbling"
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    (line,) = animation.lines(ready.target)
+    assert outcome.came_out(line).endswith(", style Mumbling")
+    ready.style = "average"
+    for operator in (bpy.ops.blendshape_talker.next_take, bpy.ops.blendshape_talker.weave_range):
+        with pytest.raises(RuntimeError, match="tone was baked with style Mumbling; choose it under Options"):
+            operator()
+    ready.style = "file"
+    with pytest.raises(RuntimeError, match="no style file chosen"):
+        bpy.ops.blendshape_talker.next_take()
+    ready.style = "mumbling"
+    assert bpy.ops.blendshape_talker.next_take() == {"FINISHED"}
+    ready.style = "average"
+    assert bpy.ops.blendshape_talker.bake() == {"FINISHED"}
+    assert "style" not in outcome.came_out(animation.lines(ready.target)[0])
+
+
+def test_a_style_of_a_person_is_called_as_its_file(ready):
+    line = line_that_says(ready, style="/films/anna.style")
+    assert outcome.came_out(line) == "frames 1 to 45, style anna.style"
+    line.record["style"] = 7
+    assert outcome.came_out(line) == "frames 1 to 45"
+
+
 def line_that_says(ready, **record):
     bpy.ops.blendshape_talker.bake()
     (line,) = animation.lines(ready.target)

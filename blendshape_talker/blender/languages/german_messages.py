@@ -29,6 +29,10 @@ MESSAGES = {
     "they move with the next bake": "sie bewegen sich mit dem nächsten Backen",
     "choose the recording of {} above, and start frame {}, to take it again":
         "oben die Aufnahme von {} und das Startbild {} wählen, um eine andere Fassung zu backen",
+    "{} was baked with style {}; choose it under Options to take it again, or press Bake":
+        "{} wurde im Sprechstil {} gebacken; diesen unter Optionen wählen, um eine andere Fassung zu backen, "
+        "oder Backen drücken",
+    "style {}": "Sprechstil {}",
     "{} has joints, which turn it": "{} hat Gelenke, die ihn drehen",
     "{} has no joints; add them first": "{} hat keine Gelenke; erst welche hinzufügen",
     "{} has joints already": "{} hat schon Gelenke",

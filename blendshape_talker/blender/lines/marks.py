@@ -26,7 +26,10 @@ _NUMBERS = {
     **{"start": (-1 << 22, 1 << 22), "first": (-1 << 22, 1 << 22), "count": (1, 1 << 22), "fps": (0.01, 1000.0)},
     **{"seed": (0, math.inf), "closures": (0, 1 << 22), "cues": (0, 1 << 22), "strips": (0, 1 << 22)},
 }  # least and most; frames lie within Blender's timeline
-_KINDS = {"name": str, "recording": str, "emotion": str, "warnings": list, "lost": list, "asked": list, "cue": dict}
+_KINDS = {
+    **{"name": str, "recording": str, "emotion": str, "style": str},
+    **{"warnings": list, "lost": list, "asked": list, "cue": dict},
+}
 MOTIONS = ("head", "gaze")  # of a line, on its head's armature (blender/motion.py)
 
 

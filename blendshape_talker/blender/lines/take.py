@@ -17,7 +17,7 @@ class Take:
     blink_weights (T, K_E): the part of the expression's weights that is blinks; closure (T,): the lids' closure behind
     it, 0 … 1; cues, lip_weights (T, K_E): the rest of it as strips that fade, and what the lips hold back of their sum;
     without cues that rest is one strip. about: what the line's record tells (recording, name, emotion, intensity, seed,
-    fps; asked: see :func:`find.hand_made`). head_rotation (T, 3), eye_rotation (T, 2): radians, for heads with
+    style, fps; asked: see :func:`find.hand_made`). head_rotation (T, 3), eye_rotation (T, 2): radians, for heads with
     joints.
     """
 

@@ -54,7 +54,7 @@ def what_hands_made(context: bpy.types.Context) -> str | None:
     return bake.hand_made(context.scene, settings.target, recording, settings.start_frame, asked)
 
 
-def _style_of(settings) -> str:
+def style_of(settings) -> str:
     """A name or a path; :class:`TalkerError` when the file is still to be chosen."""
     if settings.style != "file":
         return settings.style
@@ -68,9 +68,10 @@ def performance_of(context: bpy.types.Context) -> bake.Performance:
     settings = context.scene.blendshape_talker
     cues = bake.absolute_path(settings.cues)
     return bake.Performance(
-        audio=bake.absolute_path(settings.audio), emotion="neutral" if cues else settings.emotion, intensity=settings.intensity,
+        audio=bake.absolute_path(settings.audio),
+        emotion="neutral" if cues else settings.emotion, intensity=settings.intensity,
         blinks=settings.blinks, seed=settings.take, device=chosen_device(context),
-        style=_style_of(settings),
+        style=style_of(settings),
         heard=settings.heard if settings.cues or settings.emotion != AUTO else None,
         cues=tuple(read_cues(cues, emotion_names())) if cues else None,
     )  # fmt: skip

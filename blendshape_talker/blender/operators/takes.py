@@ -9,7 +9,8 @@ from ...job import Job
 from .. import animation, bake
 from ..languages.translations import error_said, translated
 from ..lines.marks import Line
-from .baking import performance_of
+from ..outcome import style_name
+from .baking import performance_of, style_of
 from .common import gone, idle
 from .running import Running
 
@@ -36,7 +37,19 @@ def take_problem(context: bpy.types.Context) -> str | None:
     if again is None or again.uid != line.uid or line.record.get("recording") != audio:
         words = translated("choose the recording of {} above, and start frame {}, to take it again")
         return words.format(line.name, line.start)
-    return None
+    return _style_problem(context, line)
+
+
+def _style_problem(context: bpy.types.Context, line: Line) -> str | None:
+    """One line, one manner: where the panel's style, which mostly lies folded away, is another than the line's."""
+    spoken = line.record.get("style")
+    try:
+        if spoken is None or style_of(context.scene.blendshape_talker) == spoken:
+            return None
+    except TalkerError as error:
+        return str(error)
+    words = translated("{} was baked with style {}; choose it under Options to take it again, or press Bake")
+    return words.format(line.name, style_name(str(spoken)))
 
 
 class NextTake(bpy.types.Operator):
