@@ -192,7 +192,7 @@ def _style(arguments: argparse.Namespace, progress: Progress) -> None:
     check_outputs([arguments.out], [path for path in (arguments.audio, arguments.motion) if path])
     progress(0.0, "loading the networks")
     listener = pipeline.Talker.load(arguments.device).listener
-    made = listener.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion)
+    made = listener.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion, progress)
     path = made.save(arguments.out)
     progress.close()
     if made.reach is not None:

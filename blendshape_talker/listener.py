@@ -14,6 +14,7 @@ from .settings import MODEL_FPS
 from .speech import style as styles
 from .speech.audio import SAMPLE_RATE, Recording, load_recording
 from .speech.emotion import Heard, VoiceEmotion
+from .speech.frames import as_shown
 from .speech.memory import Memory
 from .speech.prosody import Prosody, read_prosody
 from .speech.style import Style
@@ -89,32 +90,64 @@ class Listener:
 
         return self._voices.recall(samples, judged)
 
-    def style(self, name: str) -> Style | None:
+    def style(self, name: str, progress: Progress | None = None, cancelled: CancelTest | None = None) -> Style | None:
         """What :func:`speech.style.named` gives, or the manner that is heard in the recording ``name``."""
-        return self.style_of(os.path.basename(name), name) if styles.is_sound(name) else styles.named(name)
+        if not styles.is_sound(name):
+            return styles.named(name)
+        return self.style_of(os.path.basename(name), name, None, progress, cancelled)
 
-    def style_of(self, name: str, audio: str | os.PathLike[str], motion: str | os.PathLike[str] | None = None) -> Style:
+    def style_of(
+        self,
+        name: str,
+        audio: str | os.PathLike[str],
+        motion: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
+    ) -> Style:
         """The style of somebody heard in a recording, 5 s and longer (:func:`speech.style.heard`), or whose motion in
         it is known besides (:func:`speech.style.fit`).
 
-        motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`.
+        motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`, and :class:`Cancelled`
+        when ``cancelled()`` says so.
         """
         networks = self._networks
         if motion is None:
             samples = load_recording(audio).samples[: round(_MANNER_SECONDS * SAMPLE_RATE)]
-            spoken = networks.held(
-                lambda: self._manners.recall(samples, lambda: networks.speech_model.coefficients(samples))
-            )
+            spoken = self._manner(samples, progress, cancelled)
             try:
                 return styles.heard(name, spoken, networks.speech_model.basis)
             except TalkerError as error:
                 raise TalkerError(f"{audio}: {error}") from None
         facs = dict(zip(networks.library.directions, networks.library.basis, strict=True))
         seen = read_motion(motion, networks.fusion_model.names, networks.fusion_model.blendshapes, facs)
-        recording = load_recording(audio)
-        seconds = len(seen) / MODEL_FPS
-        if abs(seconds - recording.seconds) > _APART_SECONDS:
-            lasts = f"{seconds:.1f} s of motion for {recording.seconds:.1f} s of sound"
+        seconds, heard = len(seen) / MODEL_FPS, load_recording(audio).seconds
+        if abs(seconds - heard) > _APART_SECONDS:
+            lasts = f"{seconds:.1f} s of motion for {heard:.1f} s of sound"
             raise TalkerError(f"{motion}: {lasts}; name a recording and its own motion")
-        made = networks.held(lambda: networks.speech_model.coefficients(recording.samples))
-        return styles.fit(name, [made], [seen], networks.speech_model.basis)
+        return self.fit_style(name, audio, seen, progress, cancelled)
+
+    def fit_style(
+        self,
+        name: str,
+        audio: str | os.PathLike[str],
+        seen: np.ndarray,
+        progress: Progress | None = None,
+        cancelled: CancelTest | None = None,
+        fps: float = MODEL_FPS,
+    ) -> Style:
+        """:func:`speech.style.fit` for a mouth seen (T, 2) in mm from the recording's start on, 60 a second.
+
+        fps: of a bake that it was read from; what the network makes is then compared as a bake would show it.
+        """
+        basis = self._networks.speech_model.basis
+        made = self._manner(load_recording(audio).samples, progress, cancelled)
+        return styles.fit(name, [as_shown(made, made @ styles.mouth_measures(basis)[:, 0], fps)], [seen], basis)
+
+    def _manner(self, samples: np.ndarray, progress: Progress | None, cancelled: CancelTest | None) -> np.ndarray:
+        """(T, K) what the network makes of ``samples`` (N,) in nobody's style; remembered."""
+        networks = self._networks
+
+        def made() -> np.ndarray:
+            return networks.speech_model.coefficients(samples, progress=progress, cancelled=cancelled)
+
+        return networks.held(lambda: self._manners.recall(samples, made))

@@ -259,3 +259,10 @@ def test_a_recording_is_a_style_whose_mouth_it_opens_as_far(talker, tmp_path):
     sf.write(brief, np.random.default_rng(0).normal(size=16000) * 0.1, 16000)
     with pytest.raises(TalkerError, match="brief.wav: 1.0 s of sound are too little for a style"):
         talker.listener.style(str(brief))
+
+
+def test_hearing_a_manner_can_be_stopped(talker, tmp_path):
+    long = tmp_path / "long.wav"
+    sf.write(long, np.random.default_rng(1).normal(size=10 * 16000) / 20, 16000)
+    with pytest.raises(Cancelled):
+        talker.listener.style(str(long), cancelled=lambda: True)

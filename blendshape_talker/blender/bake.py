@@ -137,7 +137,8 @@ def compute(request: Request, progress: Progress, cancelled: CancelTest) -> Take
         result = talker.animate(
             performance.audio, performance.emotion, performance.intensity, request.frame_rate,
             blinks=performance.blinks, seed=performance.seed, cues=performance.cues, heard=performance.heard,
-            style=talker.listener.style(performance.style), gaze=request.looks, cancelled=cancelled,
+            style=talker.listener.style(performance.style, cancelled=cancelled), gaze=request.looks,
+            cancelled=cancelled,
             progress=lambda fraction, message="": progress(loading + (_WRITTEN_FROM - loading) * fraction, message),
         )  # fmt: skip
     if not result.recalled:

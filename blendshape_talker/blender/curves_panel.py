@@ -5,6 +5,7 @@ import bpy
 from . import keep_keys
 from .languages.translations import translated
 from .operators.curves import BOUNDS, KeepKeys, ReduceKeys, line_problem
+from .operators.styles import SaveStyle
 from .operators.takes import BakeRange, NextTake, shown, take_number, take_problem
 from .panels import PanelBelowBake, explain
 
@@ -27,6 +28,8 @@ class CurvesPanel(PanelBelowBake, bpy.types.Panel):
         row = column.row(align=True)
         for bound in BOUNDS:
             row.operator(ReduceKeys.bl_idname, text=f"{bound:g} mm", translate=False).error = f"{bound:g}"
+        text = f"{translated(SaveStyle.bl_label)}…"
+        layout.operator(SaveStyle.bl_idname, text=text, icon="FILE_TICK", translate=False)
         if problem:
             explain(layout, context, problem)
 

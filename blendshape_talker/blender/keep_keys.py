@@ -102,10 +102,16 @@ def refresh(target: bpy.types.Object, rate: float) -> None:
 
 def strip_of(keys: bpy.types.Key | None) -> bpy.types.NlaStrip | None:
     """The strip of kept keys on ``keys``, None without."""
+    found = place_of(keys)
+    return found[1] if found else None
+
+
+def place_of(keys: bpy.types.Key | None) -> tuple[bpy.types.NlaTrack, bpy.types.NlaStrip] | None:
+    """The strip of kept keys on ``keys``, with its track; None without."""
     for track in keys.animation_data.nla_tracks if keys is not None and keys.animation_data else ():
         for strip in track.strips:
             if strip.action is not None and KEPT in strip.action and not in_library(track):
-                return strip
+                return track, strip
     return None
 
 

@@ -17,7 +17,7 @@ from . import (
     step_panel,
 )
 from .languages import translations
-from .operators import baking, curves, exporting, heads, machine, recording, running, takes
+from .operators import baking, curves, exporting, heads, machine, recording, running, styles, takes
 from .operators import emotions as emotion_strips
 from .operators import presence as presence_operators
 from .operators import step as step_operators
@@ -26,7 +26,7 @@ COMMAND = "blendshape_talker"
 CLASSES = (
     *controls.CLASSES,
     *properties.CLASSES, *heads.CLASSES, *recording.CLASSES, *baking.CLASSES, *emotion_strips.CLASSES,
-    *takes.CLASSES, *curves.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES,
+    *takes.CLASSES, *curves.CLASSES, *styles.CLASSES, *exporting.CLASSES, *machine.CLASSES, *panels.CLASSES,
     *emotions_panel.CLASSES, *curves_panel.CLASSES,
     *presence.CLASSES, *presence_operators.CLASSES, *presence_panel.CLASSES,
     *step_operators.CLASSES, *step_panel.CLASSES,

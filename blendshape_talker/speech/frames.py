@@ -59,3 +59,16 @@ def resample(weights: np.ndarray, times: np.ndarray) -> np.ndarray:
     share = (position - before)[:, None]
     sampled: np.ndarray = (1 - share) * weights[before] + share * weights[after]
     return sampled.astype(np.float32)
+
+
+def as_shown(weights: np.ndarray, gap: np.ndarray, fps: float) -> np.ndarray:
+    """Curves (N, K) at 60 fps as ``fps`` frames a second show them, brought back to 60 by straight lines.
+
+    gap (N,): theirs, for :func:`keep_contacts`.
+    """
+    if fps >= FPS:
+        return weights
+    frames = np.arange(max(1, round(len(weights) / FPS * fps)))
+    shown = resample(weights, keep_contacts(frames / fps, gap, fps))
+    positions = np.arange(len(weights)) / FPS * fps
+    return np.stack([np.interp(positions, frames, curve) for curve in shown.T], axis=1)

@@ -64,7 +64,7 @@ class SyntheticTalker:
     """Stands where the networks stand: a smooth animation of a few blendshapes that move known vertices."""
 
     speech_count, expression_count, seconds = 4, 3, 1.5
-    listener = SimpleNamespace(style=lambda name: None if name == "average" else name)
+    listener = SimpleNamespace(style=lambda name, **_more: None if name == "average" else name)
 
     def animate(self, audio, emotion, intensity, fps, blinks, seed, progress, cancelled, cues=None, **_more):
         count = self.speech_count + self.expression_count

@@ -1,12 +1,16 @@
-"""Takes and curves in real Blender, by the pointer: Next Take, Bake Range, Keep My Keys and its undo, Reduce Keys.
+"""Takes and curves in real Blender, by the pointer: Next Take, Bake Range, Keep My Keys and its undo, Save as Style
+and a bake in it, Reduce Keys.
 
 Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The key of a shape is set from
 Python, as a value that is dragged in the Properties editor is nothing that we draw; the Graph Editor is opened by
-Python to look into it. Pictures, in order: baked, taken, range, waiting, kept, reduced, curves.
+Python to look into it. Pictures, in order: baked, taken, range, waiting, kept, style, saved,
+spoken, reduced, curves.
 """
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import bgui
 import bpy
@@ -103,6 +107,19 @@ def reduce_keys():
     bgui.shot("reduced")
 
 
+def save_as_style():
+    path = Path(tempfile.mkdtemp()) / "mine.style"
+    yield from hands.press("save_style", lambda: hands.file_browser() is not None)
+    yield from hands.choose_file(path, picture="style")
+    yield from hands.until(lambda: not progress().running and path.is_file(), 60, "the style")
+    yield from hands.until(lambda: settings().style_file == str(path), 10, "the choice of the style")
+    yield 1.0
+    bgui.shot("saved")
+    yield from hands.press("bake", lambda: progress().running)
+    yield from hands.job_ends()
+    bgui.shot("spoken")
+
+
 def look_at_curves():
     area = next(area for area in bgui.window().screen.areas if area.type in ("DOPESHEET_EDITOR", "GRAPH_EDITOR"))
     area.type = "GRAPH_EDITOR"
@@ -131,6 +148,7 @@ def test():
     yield from next_take()
     yield from bake_range()
     yield from keep_my_keys()
+    yield from save_as_style()
     yield from reduce_keys()
     yield from look_at_curves()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blendshape_talker.speech.frames import keep_contacts, resample
+from blendshape_talker.speech.frames import as_shown, keep_contacts, resample
 
 
 def test_resample_is_linear_and_holds_the_ends():
@@ -22,3 +22,11 @@ def test_no_contact_falls_between_two_frames():
     shown = resample(gap[:, None].astype(np.float32), sampled)[:, 0]
     assert (shown < 0.0015).sum() == 3
     np.testing.assert_array_equal(keep_contacts(times, gap, 60.0), times)
+
+
+def test_curves_as_a_slow_bake_shows_them_lie_on_lines_through_its_frames():
+    curve = np.sin(np.arange(120) / 7)[:, None]
+    shown = as_shown(curve, 2 + curve[:, 0], 30)
+    np.testing.assert_allclose(shown[:118:2], curve[:118:2], atol=1e-6)
+    np.testing.assert_allclose(shown[1:117:2], (curve[:116:2] + curve[2:118:2]) / 2, atol=1e-6)
+    assert as_shown(curve, curve[:, 0], 60) is curve

@@ -160,6 +160,12 @@ MESSAGES = {
     "that line is no longer there": "diese Zeile gibt es nicht mehr",
     "no style file chosen; pick one, or another style":
         "keine Stildatei gewählt; eine wählen oder einen anderen Sprechstil",
+    "{}: the mouth opens {} times as far as the average, its corners move {} times":
+        "{}: der Mund öffnet sich {}-mal so weit wie im Durchschnitt, die Mundwinkel bewegen sich {}-mal so weit",
+    "chosen for the next bake": "für das nächste Backen gewählt",
+    "no file named; choose one for the style": "keine Datei genannt; eine für den Sprechstil wählen",
+    "{} was cut into pieces, changed in speed or baked by an older version; bake it again":
+        "{} wurde zerschnitten, in der Geschwindigkeit geändert oder von einer älteren Fassung gebacken; neu backen",
     "{} for {} s from here on": "{} für {} s von hier an", "{} now {}": "{} jetzt {}",
     "{}: lips and blinks have a key in every frame again; Reduce Keys thins them":
         "{}: Lippen und Lidschläge haben wieder in jedem Bild ein Schlüsselbild; Schlüsselbilder ausdünnen hilft",

@@ -106,6 +106,10 @@ TIPS = {
     "Opens and widens more": "Öffnet sich weiter und wird breiter",
     "Opens and widens less": "Öffnet sich weniger und wird weniger breit",
     "Hardly opens; lips that meet still meet": "Öffnet sich kaum; Lippen, die sich treffen, treffen sich weiter",
+    "Save how this line moves the mouth, with your keys in it, as a speaking style for other recordings":
+        "Wie diese Zeile den Mund bewegt, samt eigenen Schlüsselbildern, als Sprechstil für andere Aufnahmen sichern",
+    "Choose this style for the next bake, under Options":
+        "Diesen Sprechstil für das nächste Backen wählen, unter Optionen",
     "A person's own: a file of the command 'style', or 5 s and more of that voice":
         "Der eines Menschen: eine Datei des Befehls 'style', oder mindestens 5 s seiner Stimme",
     "Path of a person's speaking style (NAME.style), or of a recording of that person":
