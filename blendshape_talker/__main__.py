@@ -174,10 +174,10 @@ def _add_style(commands: "Subparsers") -> None:
     )
     parser.add_argument("audio", metavar="AUDIO", help="the recording, 5 s and longer")
     motion_help = (
-        "its motion, where it is known: a .csv of Live Link Face, an .npz of animate, or an .npy of vertices "
-        "(T, 15069), 60 a second"
+        "its motion, where known: a .csv of Live Link Face, an .npz of animate, or an .npy of vertices (T, 15069)"
     )
     parser.add_argument("--motion", metavar="F", help=motion_help)
+    parser.add_argument("--fps", type=float, help="frames a second of the motion where its file does not tell (60)")
     parser.add_argument("--out", required=True, metavar="F.style", help="file to write")
     parser.add_argument("--device", choices=devices.DEVICES, default="auto", help="where the networks run (auto)")
     parser.set_defaults(run=_style)
@@ -192,7 +192,8 @@ def _style(arguments: argparse.Namespace, progress: Progress) -> None:
     check_outputs([arguments.out], [path for path in (arguments.audio, arguments.motion) if path])
     progress(0.0, "loading the networks")
     listener = pipeline.Talker.load(arguments.device).listener
-    made = listener.style_of(Path(arguments.out).stem, arguments.audio, arguments.motion, progress)
+    name, notify = Path(arguments.out).stem, _notifier(progress)
+    made = listener.style_of(name, arguments.audio, arguments.motion, arguments.fps, notify, progress)
     path = made.save(arguments.out)
     progress.close()
     if made.reach is not None:

@@ -1,5 +1,6 @@
 """What a voice tells besides its words: the emotion in it, and the manner of the mouth that speaks."""
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -18,10 +19,14 @@ from .speech.frames import as_shown
 from .speech.memory import Memory
 from .speech.prosody import Prosody, read_prosody
 from .speech.style import Style
+from .speech.style_match import in_step, rest_of
 from .speech.style_motion import read_motion
+
+logger = logging.getLogger(__name__)
 
 _MANNER_SECONDS = 120.0  # of a recording that a manner is heard in: more tells nothing new
 _APART_SECONDS = 0.5  # that sound and motion of one take may differ in length
+_UNSAID_FRAMES = 1  # by which motion and sound of people who started together were found apart
 
 
 class Listener:
@@ -94,21 +99,24 @@ class Listener:
         """What :func:`speech.style.named` gives, or the manner that is heard in the recording ``name``."""
         if not styles.is_sound(name):
             return styles.named(name)
-        return self.style_of(os.path.basename(name), name, None, progress, cancelled)
+        return self.style_of(os.path.basename(name), name, progress=progress, cancelled=cancelled)
 
     def style_of(
         self,
         name: str,
         audio: str | os.PathLike[str],
         motion: str | os.PathLike[str] | None = None,
+        fps: float | None = None,
+        notify: Callable[[str], None] = logger.warning,
         progress: Progress | None = None,
         cancelled: CancelTest | None = None,
     ) -> Style:
         """The style of somebody heard in a recording, 5 s and longer (:func:`speech.style.heard`), or whose motion in
         it is known besides (:func:`speech.style.fit`).
 
-        motion: a file of :func:`speech.style_motion.read_motion`. Raises :class:`TalkerError`, and :class:`Cancelled`
-        when ``cancelled()`` says so.
+        motion: a file of :func:`speech.style_motion.read_motion`, with ``fps`` where it does not tell; it is brought in
+        step with the sound. notify: is told what had to be assumed. Raises :class:`TalkerError`, and
+        :class:`Cancelled` when ``cancelled()`` says so.
         """
         networks = self._networks
         if motion is None:
@@ -119,12 +127,25 @@ class Listener:
             except TalkerError as error:
                 raise TalkerError(f"{audio}: {error}") from None
         facs = dict(zip(networks.library.directions, networks.library.basis, strict=True))
-        seen = read_motion(motion, networks.fusion_model.names, networks.fusion_model.blendshapes, facs)
-        seconds, heard = len(seen) / MODEL_FPS, load_recording(audio).seconds
-        if abs(seconds - heard) > _APART_SECONDS:
-            lasts = f"{seconds:.1f} s of motion for {heard:.1f} s of sound"
+        names, blendshapes = networks.fusion_model.names, networks.fusion_model.blendshapes
+        seen, recording = read_motion(motion, names, blendshapes, facs, fps), load_recording(audio)
+        for note in seen.notes:
+            notify(f"{motion}: {note}")
+        seconds = len(seen.mouth) / MODEL_FPS
+        if abs(seconds - recording.seconds) > _APART_SECONDS:
+            lasts = f"{seconds:.1f} s of motion for {recording.seconds:.1f} s of sound"
             raise TalkerError(f"{motion}: {lasts}; name a recording and its own motion")
-        return self.fit_style(name, audio, seen, progress, cancelled)
+        made = self._manner(recording.samples, progress, cancelled)
+        gap = (made @ styles.mouth_measures(networks.speech_model.basis))[:, 0]
+        try:
+            mouth, late = in_step(gap, seen.mouth)
+        except TalkerError as error:
+            raise TalkerError(f"{motion}: {error}") from None
+        if abs(late) * MODEL_FPS > _UNSAID_FRAMES:
+            notify(f"{motion}: {abs(late):.2f} s {'behind' if late > 0 else 'ahead of'} the sound; brought in step")
+        if not seen.at_rest:
+            mouth[:, 0] -= rest_of(gap, mouth[:, 0])
+        return styles.fit(name, [made], [mouth], networks.speech_model.basis)
 
     def fit_style(
         self,

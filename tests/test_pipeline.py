@@ -261,6 +261,50 @@ def test_a_recording_is_a_style_whose_mouth_it_opens_as_far(talker, tmp_path):
         talker.listener.style(str(brief))
 
 
+@pytest.fixture(scope="module")
+def clear(talker):
+    """The demo, spoken clearly, at 60 frames a second."""
+    return talker.animate(DEMO, "neutral", 1.0, fps=60, blinks=False, style=Style.plain("clear", 1.3, 1.2))
+
+
+def as_live_link(path, gap, late=0):
+    """A file of Live Link Face, 30 frames a second, of a jaw that parts the lips by ``gap`` (T,) mm, started late."""
+    opened = np.concatenate([np.zeros(max(late, 0)), gap[max(-late, 0) :]])[::2] / 32
+    codes = (f"10:00:{n // 30:02d}:{n % 30:02d}.000" for n in range(len(opened)))
+    rows = (f"{code},61,{value:.4f}" for code, value in zip(codes, opened, strict=True))
+    path.write_text("\n".join(["Timecode,BlendshapeCount,JawOpen", *rows]) + "\n")
+    return path
+
+
+def test_a_style_from_sound_and_motion_of_each_kind(talker, clear, tmp_path):
+    moved = np.einsum("tk,kvc->tvc", clear.speech_weights, clear.blendshapes[: clear.speech_count])
+    gap = clear.speech_weights @ (1000 * lip_gap_per_weight(clear.blendshapes[: clear.speech_count]))
+    vertices = (load_head().vertices + moved).astype(np.float32)
+    np.save(tmp_path / "take.npy", vertices.reshape(len(vertices), -1))
+    early = np.concatenate([vertices[6:], vertices[-1:].repeat(6, axis=0)])  # as VOCASET's picture is
+    np.save(tmp_path / "early.npy", early.reshape(len(early), -1))
+    clear.save(tmp_path / "take.npz")
+    said: dict[str, list[str]] = {}
+
+    def gains(name):
+        said[name] = []
+        return talker.listener.style_of("clear", DEMO, tmp_path / name, notify=said[name].append).gains
+
+    as_live_link(tmp_path / "take.csv", np.maximum(gap, 0))
+    as_live_link(tmp_path / "late.csv", np.maximum(gap, 0), late=12)
+    for name in ("take.npz", "take.npy", "early.npy", "take.csv", "late.csv"):
+        assert gains(name)[0] == pytest.approx(1.25, abs=0.12), name
+    assert said["take.npz"] == said["take.npy"] == []
+    assert said["early.npy"] == [f"{tmp_path / 'early.npy'}: 0.10 s ahead of the sound; brought in step"]
+    assert "0.20 s behind the sound; brought in step" in said["late.csv"][-1]
+
+
+def test_motion_of_another_take_is_no_style(talker, clear, tmp_path):
+    backwards = as_live_link(tmp_path / "other.csv", np.abs(clear.speech_weights[::-1, 0]) * 20)
+    with pytest.raises(TalkerError, match="other.csv: motion and sound hardly agree"):
+        talker.listener.style_of("other", DEMO, backwards)
+
+
 def test_hearing_a_manner_can_be_stopped(talker, tmp_path):
     long = tmp_path / "long.wav"
     sf.write(long, np.random.default_rng(1).normal(size=10 * 16000) / 20, 16000)

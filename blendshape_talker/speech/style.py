@@ -28,6 +28,7 @@ from .lip_sync import CLOSED, FPS
 KIND = "speaking style"
 SUFFIX = ".style"
 SHORTEST_SECONDS = 5.0
+_LEAST = f"at least {SHORTEST_SECONDS:g} s"
 AVERAGE = "average"
 # Gains of opening and width: plain numbers of ours, no person's. Whose habits are wanted is told by a file.
 STYLES = {AVERAGE: (1.0, 1.0), "clear": (1.25, 1.15), "subdued": (0.8, 0.9), "mumbling": (0.6, 0.75)}
@@ -185,7 +186,7 @@ def heard(name: str, coefficients: np.ndarray, basis: np.ndarray) -> Style:
     """
     seconds = len(coefficients) / FPS
     if seconds < SHORTEST_SECONDS - 1 / FPS:
-        raise TalkerError(f"{seconds:.1f} s of sound are too little for a style; at least {SHORTEST_SECONDS:g} s")
+        raise TalkerError(f"{_whole_tenths(seconds)} s of sound are too little for a style; {_LEAST}")
     measured = np.asarray(coefficients, np.float64) @ mouth_measures(basis)
     spoken = _open(measured).sum() / FPS
     if spoken < _LEAST_SPOKEN or reach_of(measured)[0] < 1.0:
@@ -208,7 +209,7 @@ def fit(
     made, there = (np.concatenate(part).astype(np.float64) for part in zip(*pairs, strict=True))
     if np.isfinite(there[:, 0]).sum() < 60 * SHORTEST_SECONDS - 1:
         seconds = np.isfinite(there[:, 0]).sum() / 60
-        raise TalkerError(f"{seconds:.1f} s of motion are too little for a style; at least {SHORTEST_SECONDS:g} s")
+        raise TalkerError(f"{_whole_tenths(seconds)} s of motion are too little for a style; {_LEAST}")
     if not made.std() > 0.0:
         raise TalkerError("nobody speaks in this recording; a style needs 5 s with speech")
     mouth = mouth_measures(basis)
@@ -230,6 +231,11 @@ def fit(
     lips = _MM * basis[:, lip_vertices()].reshape(len(basis), -1)
     habits = (np.linalg.pinv(lips, rcond=1e-3) @ own).T.reshape(2, -1, 3)
     return Style(name, gains, habits)
+
+
+def _whole_tenths(seconds: float) -> str:
+    """4.98 is 4.9: what is too little never reads like enough."""
+    return f"{int(10 * seconds + 1e-6) / 10:.1f}"
 
 
 def _ways(coefficients: np.ndarray, mouth: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,34 @@ from ..npz import read_npz
 from .lip_sync import FPS
 from .style import mouth_measures
 
-_KINDS = "an .npz of `animate`, a .csv of Live Link Face, or an .npy of vertices (T, 15069) at 60 a second"
+_KINDS = "an .npz of `animate`, a .csv of Live Link Face, or an .npy of vertices (T, 15069)"
 _MOST_BYTES = 200_000_000
 _PARTS = ("fps", "displacements", "speech_weights", "expression_weights", "names")
 _MM = 1000.0
-_RATES = (24, 25, 30, 50, 60, 120)  # frames a second that cameras have
+_RATES = (24, 25, 30, 48, 50, 60, 120)  # frames a second that cameras have
 _DAY = 86400.0
+# mm of gap and width of ARKit's shapes that expressions do without, measured as theirs are on `corpus geometry`'s head.
+_BESIDES = {
+    "mouthShrugUpper": (5.82, 0.34), "mouthRollUpper": (-4.25, 1.98), "cheekPuff": (-0.50, -5.79),
+    "jawLeft": (-0.30, 0.53), "jawRight": (-0.29, 0.44),
+}  # fmt: skip
+_MOST_MOVED = (  # by those that a style is least without
+    *("mouthClose", "mouthFunnel", "mouthPucker", "mouthSmile_L", "mouthSmile_R", "mouthStretch_L", "mouthStretch_R"),
+    *("mouthShrugUpper", "mouthShrugLower", "mouthRollUpper", "mouthRollLower", "mouthUpperUp_L", "mouthUpperUp_R"),
+    *("mouthLowerDown_L", "mouthLowerDown_R"),
+)
+_WHOLE_CORPUS = "data_verts.npy"  # VOCASET's: every frame of every sequence
+
+
+@dataclass(frozen=True)
+class Seen:
+    """mouth (T, 2): mm of lip gap and mouth width from rest, 60 a second; notes: what had to be assumed, a line each;
+    at_rest: whether the file tells what rest is, else it is about where the lips are nearest.
+    """
+
+    mouth: np.ndarray
+    notes: tuple[str, ...] = ()
+    at_rest: bool = True
 
 
 def read_motion(
@@ -27,21 +50,26 @@ def read_motion(
     names: Sequence[str],
     blendshapes: np.ndarray,
     facs: Mapping[str, np.ndarray] | None = None,
-) -> np.ndarray:
-    """(T, 2) mm of lip gap and mouth width from rest, 60 a second.
+    fps: float | None = None,
+) -> Seen:
+    """How a mouth moved, from a file.
 
     An ``.npz`` as ``animate`` writes it (``fps`` and ``displacements``, or weights of blendshapes ``names`` (K,), whose
     vertices are ``blendshapes`` (K, 5023, 3)), a ``.csv`` of Live Link Face, whose curves weigh the shapes ``facs``, by
     ARKit's names with _L and _R, (5023, 3) each, or an ``.npy`` of vertices of one take in metres, as VOCASET and
-    FaceFormer have them. :class:`TalkerError` for anything else.
+    FaceFormer have them. fps: frames a second where the file does not tell, 60 if not given.
+    :class:`TalkerError` for anything else.
     """
     path = Path(path)
+    if fps is not None and not 5 <= fps <= 240:
+        raise TalkerError(f"{fps:g} frames a second are no motion; give 5 to 240")
     try:
         if path.suffix.lower() == ".npy":
-            return _of_vertices(path, np.load(path, allow_pickle=False, mmap_mode="r"))
+            vertices = np.load(path, allow_pickle=False, mmap_mode="r")
+            return Seen(_of_vertices(path, vertices, fps or FPS), at_rest=False)
         if path.suffix.lower() == ".csv":
-            return _of_arkit(path, facs or {})
-        return _of_weights(read_npz(path, _PARTS), names, blendshapes)
+            return _of_arkit(path, facs or {}, fps)
+        return Seen(_of_weights(read_npz(path, _PARTS), names, blendshapes))
     except TalkerError:
         raise
     except Exception as error:  # a damaged header may raise anything
@@ -66,7 +94,7 @@ def _of_weights(file: Mapping[str, np.ndarray], names: Sequence[str], blendshape
     return _at_sixty(_finite(measured), fps)
 
 
-def _of_arkit(path: Path, facs: Mapping[str, np.ndarray]) -> np.ndarray:
+def _of_arkit(path: Path, facs: Mapping[str, np.ndarray], fps: float | None) -> Seen:
     """Live Link Face: a header, then a frame a line: time code, number of curves, a curve a column.
 
     mouthClose shuts a dropped jaw's lips: it takes back as much of jawOpen's gap.
@@ -94,33 +122,39 @@ def _of_arkit(path: Path, facs: Mapping[str, np.ndarray]) -> np.ndarray:
                 raise ValueError(f"{row[columns[name]][:20]!r} in line {line} is no number") from None
         return values
 
+    moved = {name: mouth_measures(shape[None])[0] for name, shape in facs.items()} | _BESIDES
     measured = np.zeros((len(rows), 2))
-    for name, shape in facs.items():
-        if name in columns:
-            measured += np.outer(curve(name), mouth_measures(shape[None])[0])
+    for name in sorted(moved.keys() & columns.keys()):
+        measured += np.outer(curve(name), moved[name])
     if "mouthClose" in columns:
-        measured[:, 0] -= curve("mouthClose") * mouth_measures(facs["jawOpen"][None])[0, 0]
+        measured[:, 0] -= curve("mouthClose") * moved["jawOpen"][0]
     measured = _finite(np.stack([np.maximum(measured[:, 0], 0.0), measured[:, 1]], axis=1))
     codes = [row[columns["timecode"]] for _, row in rows] if "timecode" in columns else []
-    return _sampled(measured, _seconds(codes, len(rows)))
+    clock, notes = _seconds(codes, len(rows)), []
+    if clock is None:
+        clock = np.arange(len(rows)) / (fps or FPS)
+        notes += [] if fps else [f"no time codes that go on: taken as {FPS} frames a second; else give --fps"]
+    missing = [name for name in _MOST_MOVED if name not in columns]
+    if missing:
+        notes.append(f"without the curves {', '.join(missing)}: taken as 0")
+    return Seen(_sampled(measured, clock), tuple(notes))
 
 
-def _seconds(codes: Sequence[str], count: int) -> np.ndarray:
-    """(count,) s since the first frame, as time codes HH:MM:SS:FF.fff say; 60 a second where they say nothing.
+def _seconds(codes: Sequence[str], count: int) -> np.ndarray | None:
+    """(count,) s since the first frame, as time codes HH:MM:SS:FF.fff say; None where they say nothing.
 
     How many frames make a second is nowhere written: as many as the highest number in a second asks for. Frames that
     the telephone dropped are missed by none but the clock.
     """
-    plain = np.arange(count) / FPS
     found = [re.fullmatch(r"\s*(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)\s*", code) for code in codes]
     parts = np.array([[float(part) for part in match.groups()] for match in found if match])
     if len(parts) < max(count, 1) or len(np.unique(parts[:, 2])) < 2:
-        return plain
+        return None
     rate = next((rate for rate in _RATES if rate > np.floor(parts[:, 3].max())), _RATES[-1])
     seconds = parts[:, :3] @ [3600.0, 60.0, 1.0] + parts[:, 3] / rate
     steps = np.diff(seconds)
     steps[steps < -_DAY / 2] += _DAY  # past midnight
-    return np.concatenate([[0.0], np.cumsum(steps)]) if (steps > 0).all() else plain
+    return np.concatenate([[0.0], np.cumsum(steps)]) if (steps > 0).all() else None
 
 
 def _arkit_name(column: str) -> str:
@@ -134,8 +168,10 @@ def _arkit_name(column: str) -> str:
     return name
 
 
-def _of_vertices(path: Path, vertices: np.ndarray) -> np.ndarray:
+def _of_vertices(path: Path, vertices: np.ndarray, fps: float) -> np.ndarray:
     """Gap and width are distances, so the head may turn; rest is where the lips are nearest."""
+    if path.name == _WHOLE_CORPUS:
+        raise TalkerError(f"{path}: holds all sequences of VOCASET; save the rows of one as an .npy of its own")
     if vertices.shape[1:] not in ((3 * VERTEX_COUNT,), (VERTEX_COUNT, 3)) or vertices.dtype.kind != "f":
         raise TalkerError(f"{path}: an array of shape {vertices.shape} is no motion; name {_KINDS}")
     pairs = load_head().lip_pairs
@@ -144,8 +180,7 @@ def _of_vertices(path: Path, vertices: np.ndarray) -> np.ndarray:
     measured = _MM * np.stack([np.linalg.norm(upper - lower, axis=1), np.linalg.norm(left - right, axis=1)], axis=1)
     measured = _finite(measured)
     shut = measured[:, 0] <= np.percentile(measured[:, 0], 10)
-    result: np.ndarray = measured - [np.percentile(measured[:, 0], 5), np.median(measured[shut, 1])]
-    return result
+    return _at_sixty(measured - [np.percentile(measured[:, 0], 5), np.median(measured[shut, 1])], fps)
 
 
 def _finite(measured: np.ndarray) -> np.ndarray:

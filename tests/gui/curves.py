@@ -107,6 +107,11 @@ def reduce_keys():
     bgui.shot("reduced")
 
 
+def spoken_style():
+    (line,) = hands.module("blender.animation").lines(settings().target)
+    return line.record["style"]
+
+
 def save_as_style():
     path = Path(tempfile.mkdtemp()) / "mine.style"
     yield from hands.press("save_style", lambda: hands.file_browser() is not None)
@@ -115,8 +120,9 @@ def save_as_style():
     yield from hands.until(lambda: settings().style_file == str(path), 10, "the choice of the style")
     yield 1.0
     bgui.shot("saved")
-    yield from hands.press("bake", lambda: progress().running)
+    yield from hands.press("bake", lambda: progress().running or "mine.style" in spoken_style())
     yield from hands.job_ends()
+    assert spoken_style() == str(path)
     bgui.shot("spoken")
 
 

@@ -67,12 +67,12 @@ def test_motion_is_read_from_weights_and_from_vertices(tmp_path):
     names = [f"speech {number}" for number in range(len(BASIS))]
     empty = np.zeros((len(made), 0), np.float32)
     np.savez(tmp_path / "take.npz", fps=60.0, names=names, speech_weights=made, expression_weights=empty)
-    from_weights = read_motion(tmp_path / "take.npz", names, BASIS)
+    from_weights = read_motion(tmp_path / "take.npz", names, BASIS).mouth
     assert from_weights == pytest.approx(made @ MOUTH, abs=1e-3)
     head = style.load_head().vertices
     vertices = (head + np.einsum("tk,kvc->tvc", made[:120], BASIS)).astype(np.float32)
     np.save(tmp_path / "take.npy", vertices.reshape(len(vertices), -1))
-    from_vertices = read_motion(tmp_path / "take.npy", names, BASIS)
+    from_vertices = read_motion(tmp_path / "take.npy", names, BASIS).mouth
     assert np.corrcoef(from_vertices[:, 0], from_weights[:120, 0])[0, 1] > 0.99
     with pytest.raises(TalkerError, match="other blendshapes"):
         read_motion(tmp_path / "take.npz", ["another"], BASIS)
@@ -85,7 +85,7 @@ def test_curves_of_live_link_face_are_read(tmp_path):
     lines = ["Timecode,BlendshapeCount,JawOpen,MouthClose,MouthSmileLeft,MouthSmileRight,MouthLeft"]
     lines += [f"00:00:00:{n:02d}.000,61,{0.5 * (n > 3)},{0.5 * (n > 6)},{0.2},{0.2},0" for n in range(10)]
     path.write_text("\n".join(lines) + "\n")
-    gap, width = read_motion(path, [], BASIS, facs).T
+    gap, width = read_motion(path, [], BASIS, facs).mouth.T
     open_jaw, smile = (style.mouth_measures(facs[name][None])[0] for name in ("jawOpen", "mouthSmile_L"))
     assert gap[5] - gap[0] == pytest.approx(0.5 * open_jaw[0], rel=0.05) and gap[5] > 4
     assert gap[8] == pytest.approx(gap[0], abs=0.2)
@@ -102,7 +102,7 @@ def live_link(path, codes, opened):
     return path
 
 
-@pytest.mark.parametrize("fps", [24, 25, 30, 60])
+@pytest.mark.parametrize("fps", [24, 25, 30, 48, 60])
 def test_time_codes_say_how_many_frames_make_a_second(tmp_path, fps):
     library = ExpressionLibrary.load()
     facs = dict(zip(library.directions, library.basis, strict=True))
@@ -111,10 +111,40 @@ def test_time_codes_say_how_many_frames_make_a_second(tmp_path, fps):
     codes = [f"23:59:{58 + n // fps:02d}:{n % fps:02d}.250" for n in frames[frames < 2 * fps]]
     codes += [f"00:00:00:{n % fps:02d}.250" for n in frames[frames >= 2 * fps]]
     seconds = frames / fps
-    gap = read_motion(live_link(tmp_path / "take.csv", codes, seconds / 3), [], BASIS, facs)[:, 0]
+    gap = read_motion(live_link(tmp_path / "take.csv", codes, seconds / 3), [], BASIS, facs).mouth[:, 0]
     assert len(gap) == pytest.approx(180, abs=3)
     per_second = style.mouth_measures(facs["jawOpen"][None])[0, 0] / 3
     np.testing.assert_allclose(gap, per_second * np.arange(len(gap)) / 60, atol=0.01)
+
+
+def test_what_live_link_face_does_not_tell_is_said(tmp_path):
+    library = ExpressionLibrary.load()
+    facs = dict(zip(library.directions, library.basis, strict=True))
+    path = live_link(tmp_path / "take.csv", ["00:00:01:00.000"] * 90, np.linspace(0, 1, 90))
+    seen = read_motion(path, [], BASIS, facs)
+    assert len(seen.mouth) == 90
+    assert "no time codes that go on: taken as 60 frames a second; else give --fps" in seen.notes[0]
+    assert "without the curves mouthClose, mouthFunnel" in seen.notes[1]
+    told = read_motion(path, [], BASIS, facs, fps=30)
+    assert len(told.mouth) == pytest.approx(180, abs=2) and len(told.notes) == 1
+    with pytest.raises(TalkerError, match="0 frames a second are no motion"):
+        read_motion(path, [], BASIS, facs, fps=0)
+
+
+def test_lips_rolled_in_and_shrugged_move_the_gap_too(tmp_path):
+    library = ExpressionLibrary.load()
+    facs = dict(zip(library.directions, library.basis, strict=True))
+    path = tmp_path / "take.csv"
+    rows = "Timecode,BlendshapeCount,JawOpen,MouthRollUpper,MouthShrugUpper,CheekPuff\n0,61,1,0,0,0\n0,61,1,1,0,0\n"
+    path.write_text(rows + "0,61,1,0,1,0\n0,61,1,0,0,1\n")
+    gap, width = read_motion(path, [], BASIS, facs).mouth.T
+    assert gap[1] < gap[0] - 3 and gap[2] > gap[0] + 3 and width[3] < width[0] - 3
+
+
+def test_all_of_vocaset_in_one_file_is_no_take(tmp_path):
+    np.save(tmp_path / "data_verts.npy", np.zeros((3, 5023, 3), np.float32))
+    with pytest.raises(TalkerError, match="holds all sequences of VOCASET; save the rows of one"):
+        read_motion(tmp_path / "data_verts.npy", [], BASIS)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +185,7 @@ def test_damaged_motion_is_one_line_or_motion(tmp_path, name):
         damaged[random.integers(min(len(whole), 400))] ^= 1 << random.integers(8)
         path.write_bytes(damaged)
         try:
-            assert read_motion(path, [], BASIS).shape[1] == 2
+            assert read_motion(path, [], BASIS).mouth.shape[1] == 2
         except TalkerError as error:
             refused += 1
             assert "\n" not in str(error)
@@ -180,6 +210,8 @@ def test_what_cannot_be_a_style_is_one_line(tmp_path):
         style.Style.plain("huge", 3.0)
     with pytest.raises(TalkerError, match="at least 5 s"):
         style.fit("short", [movement(3.0)], [np.zeros((180, 2))], BASIS)
+    with pytest.raises(TalkerError, match="4.9 s of sound are too little for a style; at least 5 s"):
+        style.heard("short", movement(4.98)[:298], BASIS)
     (tmp_path / "x.style").write_text("{}")
     with pytest.raises(TalkerError, match="speaking style"):
         style.named(str(tmp_path / "x.style"))
