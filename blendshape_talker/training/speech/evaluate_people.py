@@ -2,7 +2,8 @@
 
 The reference is what was measured, before anything was fitted or restored: the gap between the lips, the width of the
 mouth and how far the lips come forwards (of which one camera in front of a face sees little). A figure of a person is
-the mean over their sentences, at zero lag. People breathe in before they speak, some with the mouth wide open, which
+the mean over their sentences, at zero lag; the mean is over people, each of whom counts once, and besides over all
+takes. People breathe in before they speak, some with the mouth wide open, which
 hardly anything in the sound foretells: the gap's correlation is also given from the first word on, and how far the lips
 stand apart then, as a share of the take's 95th percentile.
 """
@@ -45,6 +46,22 @@ COLUMNS = {
 POOLED = "one take each"
 _BREATH = (18, 6)  # frames before the first word: 0.3 to 0.1 s
 _TRAINED = 0.95  # of the time that `leave_out` takes
+
+
+def _farthest(values: list[float], aim: float) -> float | None:
+    return max(values, key=lambda value: abs(value - aim), default=None)
+
+
+_WORST: dict[str, Callable[[list[float]], float | None]] = {
+    "takes": lambda values: None,
+    **{name: lambda values: min(values, default=None) for name in COLUMNS if name.endswith("correlation")},
+    "worst_take": lambda values: min(values, default=None),
+    "liveliness": lambda values: _farthest(values, 1.0),
+    "closure_f1": lambda values: min(values, default=None),
+    "lag_ms": lambda values: _farthest(values, 0.0),
+    "breath_seen": lambda values: None,
+    "breath": lambda values: None,
+}
 
 
 @dataclass
@@ -103,11 +120,9 @@ def evaluate(
 ) -> dict[str, dict[str, float | None]]:
     """Figures per person, their mean and their worst. ``predict`` gives :func:`mouth_measures` (T,3) of a take.
 
-    People with a single take are one row together.
+    People with a single take are one row together, which counts in the mean of people as often as there are of them.
     """
-    counts: dict[str, int] = {}
-    for sequence in sequences:
-        counts[sequence.subject] = counts.get(sequence.subject, 0) + 1
+    counts = Counter(map(person_of, sequences))
     takes: dict[str, _Takes] = {}
     for number, sequence in enumerate(sequences):
         if progress is not None:
@@ -116,7 +131,8 @@ def evaluate(
         found = predict(sequence)
         frames = min(len(seen), len(found))
         seen, found = seen[:frames], found[:frames]
-        person = takes.setdefault(sequence.subject if counts[sequence.subject] > 1 else POOLED, _Takes())
+        name = person_of(sequence)
+        person = takes.setdefault(name if counts[name] > 1 else POOLED, _Takes())
         person.gap.append(lip_sync.correlation(seen[:, 0], np.maximum(found[:, 0], 0)))
         begun = min(round(sequence.first_word * FPS), frames - 2)
         person.speech.append(lip_sync.correlation(seen[begun:, 0], np.maximum(found[begun:, 0], 0)))
@@ -128,28 +144,31 @@ def evaluate(
             person.breaths.append((_breath(seen[:, 0], begun), _breath(found[:, 0], begun)))
         person.matches += lip_sync.matched_closures(seen[:, 0], found[:, 0])
     figures = {name: person.figures() for name, person in takes.items()}
-    return {"mean": _over(figures, np.mean), "worst person": _over(figures, np.min), **figures}
+    heads = {name: float(row["takes"] or 0) if name == POOLED else 1.0 for name, row in figures.items()}
+    return {
+        "mean of people": _mean(figures, heads),
+        "mean of takes": _mean(figures, {name: float(row["takes"] or 0) for name, row in figures.items()}),
+        "worst person": {
+            name: worst([value for row in figures.values() if (value := row[name]) is not None])
+            for name, worst in _WORST.items()
+        },
+        **figures,
+    }
 
 
-def _over(
-    figures: Mapping[str, Mapping[str, float | None]], reduce: Callable[[list[float]], np.floating]
-) -> dict[str, float | None]:
-    """One row of all: mean or least of each column; takes are summed, lag, liveliness and breath have no least."""
-    row: dict[str, float | None] = {}
-    for name in COLUMNS:
-        values = [value for person in figures.values() if (value := person[name]) is not None]
-        if name == "takes":
-            row[name] = int(sum(values))
-        elif reduce is np.min and name in ("liveliness", "lag_ms", "breath_seen", "breath"):
-            row[name] = None
-        else:
-            row[name] = float(reduce(values)) if values else None
+def _mean(figures: Mapping[str, Mapping[str, float | None]], weights: Mapping[str, float]) -> dict[str, float | None]:
+    """One row of all: the mean of each column, rows by their ``weights``; takes are summed."""
+    row: dict[str, float | None] = {"takes": int(sum(person["takes"] or 0 for person in figures.values()))}
+    for name in list(COLUMNS)[1:]:
+        values = {person: value for person, told in figures.items() if (value := told[name]) is not None}
+        shares = [weights[person] for person in values]
+        row[name] = float(np.average(list(values.values()), weights=shares)) if values else None
     return row
 
 
 def unknown_to(model: SpeechModel, sequences: Sequence[SpeechSequence]) -> list[SpeechSequence]:
-    """Those of the corpus's test takes whose people ``model`` was not trained on: it has a style of each who was."""
-    return [s for s in sequences if s.split == "test" and person_of(s) not in model.config.styles]
+    """Those takes whose people ``model`` was not trained on: it has a style of each who was."""
+    return [sequence for sequence in sequences if person_of(sequence) not in model.config.styles]
 
 
 def run(
@@ -158,11 +177,14 @@ def run(
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Measure the bundled model, or the one in the folder ``weights``, on people it does not know; a table as text."""
+    """Measure the bundled model, or the one in the folder ``weights``, on everybody it does not know; a table as text.
+
+    Whether the corpus calls their takes training or test does not matter.
+    """
     model = SpeechModel.load(weights)
     sequences = unknown_to(model, read_corpus(corpus))
     if not sequences:
-        raise TalkerError(f"{corpus}: nobody is held out in it whom these weights do not know; see `--leave-out`")
+        raise TalkerError(f"{corpus}: these weights know everybody in it; bring other people, or see `--leave-out`")
     figures = evaluate(mouth_of(model), corpus, sequences, progress)
     if json_path is not None:
         write_figures(json_path, figures)
