@@ -12,6 +12,7 @@ from .animation import Animation
 from .checkpoint import ASSETS
 from .errors import Cancelled
 from .job import CancelTest, Progress
+from .own_torch import AGREE_MM
 from .pipeline import Talker
 from .speech.audio import SAMPLE_RATE, load_recording
 
@@ -72,9 +73,13 @@ def time_devices(progress: Progress | None = None, cancelled: CancelTest | None 
 
 def advice(timings: list[Timing]) -> str:
     """Which to choose, in one line."""
-    cpu, others = timings[0], [timing for timing in timings[1:] if not timing.problem]
-    if not others:
+    cpu, working = timings[0], [timing for timing in timings[1:] if not timing.problem]
+    if not working:
         return "Choose Automatic or CPU: there is no other device that works"
+    others = [timing for timing in working if timing.difference_mm <= AGREE_MM]
+    if not others:
+        other = working[0]
+        return f"Choose CPU: {other.device.label} gives another result, {other.difference_mm:.2g} mm away"
     best = min(others, key=lambda timing: timing.seconds)
     times = cpu.seconds / best.seconds
     if times < _WORTH_IT:

@@ -36,7 +36,7 @@ parts = ("own_torch", "devices", "pipeline", "checkpoint")
 own_torch, devices, pipeline, checkpoint = (importlib.import_module(f"{name}.{part}") for part in parts)
 own_torch.use(folder)
 import torch
-device = devices.choose_device("auto")
+device = devices.choose_device("auto" if folder else "cpu")
 talker = pipeline.Talker.load(device)
 animation = talker.animate(checkpoint.ASSETS / "demo_speech.flac", "happy", fps=5)
 animation.save(out, displacements=True)

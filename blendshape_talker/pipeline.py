@@ -230,7 +230,9 @@ class Talker:
     ) -> tuple[np.ndarray, np.ndarray]:
         """(N, K_A) weights of speech at 60 frames a second and (N,) mm of lip gap as heard, without the take's share.
 
-        From samples to weights all is done where the networks are; only these two come back.
+        From samples to weights all is done where the networks are, and these two come back; besides them the features,
+        once, in which the voice's emotion is judged on the CPU, and with a style the few coefficients of each frame,
+        which go there again.
         """
         import torch
 

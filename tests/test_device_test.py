@@ -28,6 +28,9 @@ def test_the_cpu_is_timed_first(monkeypatch):
         ([], "Choose Automatic or CPU: there is no other device that works"),
         ([Timing(GPU, 9.0, problem="cuda failed (CUDA out of memory)")], "there is no other device that works"),
         ([Timing(GPU, 0.55)], "Choose CPU: NVIDIA Something is 1.1 times as fast"),
+        ([Timing(GPU, 0.05, 0.02)], "Choose CPU: NVIDIA Something gives another result, 0.02 mm away"),
+        ([Timing(GPU, 0.05, float("nan"))], "Choose CPU: NVIDIA Something gives another result, nan mm away"),
+        ([Timing(GPU, 0.05, 0.02), Timing(Device("mps", "Apple"), 0.1)], "Choose Automatic or MPS: 6.0 times"),
         ([Timing(GPU, 0.05, 2e-5)], "Choose Automatic or CUDA: 12.0 times as fast as the CPU"),
     ],
 )

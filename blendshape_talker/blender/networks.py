@@ -30,14 +30,29 @@ _first_seen: float | None = None
 
 
 def talker(device: str) -> "pipeline.Talker":
-    """The networks on ``device``, loaded if they are not; any thread may ask. :class:`TalkerError`."""
+    """The networks on ``device``, loaded if they are not; any thread may ask. :class:`TalkerError`.
+
+    On the CPU where there is no such device, for instance because the folder with PyTorch for it is not checked yet:
+    the first animation has a warning then.
+    """
     from .. import pipeline  # with all that hears: enabling the add-on goes without
 
     with _lock:
         if device not in _talkers:
             _talkers.clear()
-            _talkers[device] = pipeline.Talker.load(device)
+            there = device == "auto" or devices.available()[device]
+            _talkers[device] = pipeline.Talker.load(device if there else "cpu")
+            if not there:
+                _talkers[
+                    device
+                ].networks.fallback = f"no {device} device works here, so the CPU ran; see the preferences"
         return _talkers[device]
+
+
+def found() -> str:
+    """What the networks run on, by its maker's name, once they are loaded; empty before."""
+    loaded = next(iter(_talkers.values()), None)
+    return str(devices.describe(loaded.networks.device)) if loaded is not None else ""
 
 
 def expressions(device: str) -> "pipeline.Expressions":

@@ -167,10 +167,15 @@ class TalkerPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         state = context.window_manager.blendshape_talker
+        from . import networks
+
         column = self.layout.column()
         row = column.row()
         row.prop(self, "device")
         row.operator("blendshape_talker.test_devices")
+        running = networks.found()
+        if running and not state.devices:
+            column.label(text=translated("In use: {}").format(running), icon="BLANK1", translate=False)
         for line in state.devices.splitlines():
             column.label(text=line, icon="BLANK1", translate=False)
         row = column.row()

@@ -46,6 +46,7 @@ _LABELS = {
     # items
     "Basic": "Grundgefühle", "More": "Weitere", "Auto": "Automatisch", "Average": "Durchschnitt", "Clear": "Deutlich",
     "Subdued": "Verhalten", "Mumbling": "Nuschelnd", "From File": "Aus Datei", "Whole Take": "Ganze Fassung",
+    "In use: {}": "In Gebrauch: {}",
     "Scene Range": "Bildbereich der Szene", "Automatic": "Automatisch", "CPU": "CPU", "CUDA": "CUDA", "Metal": "Metal",
 }  # fmt: skip
 

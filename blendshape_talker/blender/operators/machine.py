@@ -1,5 +1,6 @@
 """Buttons of the preferences: time the devices of this machine, try a PyTorch of one's own."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from .common import allowed, reported
 
 if TYPE_CHECKING:
     from ... import device_test
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
 _watching: dict[Callable[[], float | None], Job] = {}
@@ -58,10 +61,12 @@ class _InBackground:
             state.testing = ""
             try:
                 kind._show(now, job.result())
-            except TalkerError as error:
-                kind._refused(now, str(error))
             except Cancelled:
                 pass
+            except Exception as error:  # whoever clicked is told, whatever a driver or a folder brings up
+                if not isinstance(error, TalkerError):
+                    logger.exception("%s failed", kind.bl_label)
+                kind._refused(now, str(error).strip().split("\n")[0] or type(error).__name__)
             _redraw(now)
             return None
 
