@@ -18,7 +18,7 @@ if os.environ.get(own_torch.VARIABLE):
     own_torch.use(os.environ[own_torch.VARIABLE])
 
 # What the zip brings for one system and one Python; Blender leaves out wheels that do not fit it, without a word.
-_LIBRARIES = ("torch", "soundfile", "soxr")
+_LIBRARIES = ("torch", "soundfile", "_cffi_backend", "soxr")
 
 
 def register() -> None:

@@ -150,6 +150,7 @@ def test_the_zip_holds_the_product_and_exactly_the_pinned_wheels(packed, python:
     assert manifest["platforms"] == [host_platform()]
     platform = host_platform().replace("-", "_")
     assert extension.path.name == f"{manifest['id']}-{manifest['version']}-{platform}-python{python}.zip"
+    assert extension.path.stat().st_size < package.LARGEST_MB[host_platform()] * 1e6
 
 
 def test_the_zip_without_wheels_is_small_and_for_every_platform(tmp_path: Path):
@@ -198,7 +199,7 @@ def test_it_installs_and_bakes_in_a_bare_blender(packed, tmp_path: Path, version
     assert untouched == [], "no bake imports these wheels; take them out of the zip"
     if extension.whole:
         known = {module.name for wheel in wheels for module in contents.modules_of(wheel)}
-        unforeseen = (imported & known) - set(contents.reach(wheels).modules)
+        unforeseen = (imported & known) - set(contents.reach(wheels, extension.target).modules)
         assert unforeseen == set(), "a bake imports these; the check of Windows' and macOS' zips does not follow them"
 
 
@@ -256,7 +257,8 @@ def test_each_blender_picks_its_own_zip_from_a_repository(packed, tmp_path: Path
     zips = [packed(python).path for python in ("3.11", "3.13")]
     for zipped in zips:
         (repository / zipped.name).hardlink_to(zipped)
-    package.write_index(repository)
+    (repository / "blendshape_talker-0.0.1-older.zip").write_bytes(zips[0].read_bytes())
+    package.write_index(repository, zips)
     listed = json.loads((repository / "index.json").read_text())["data"]
     assert {item["archive_url"].removeprefix("./") for item in listed} == {zipped.name for zipped in zips}
     assert sorted(item["python_versions"] for item in listed) == [["3.11"], ["3.13"]]
@@ -268,3 +270,67 @@ def test_each_blender_picks_its_own_zip_from_a_repository(packed, tmp_path: Path
     assert result["listed"] == 2 and result["installed"], finished.stdout + finished.stderr
     tags = {path.split("-")[-3] for path in result["installed"]["wheels"] if "cffi" in path}
     assert tags == {f"cp{blender.python.replace('.', '')}"}
+
+
+def wheel_of(folder: Path, files: dict[str, str], tag: str = "cp313-cp313-win_amd64") -> Path:
+    """A wheel of package ``torch``, which the product imports, of a few files."""
+    wheel = folder / f"torch-1.0-{tag}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in {**files, "torch-1.0.dist-info/WHEEL": f"Wheel-Version: 1.0\nTag: {tag}\n"}.items():
+            archive.writestr(name, content)
+    return wheel
+
+
+WINDOWS = Target("windows-x64", "3.13")
+OTHERS = {"soundfile", "soxr", "librosa"}
+
+
+@pytest.mark.parametrize(
+    "file", ["torch/_C.cpython-313-x86_64-linux-gnu.so", "torch/lib/libc10.so", "torch/lib/libgomp-24e2ab19.so.1",
+             "torch/lib/libc10.dylib", "torch/_C.cp311-win_amd64.pyd"],
+)  # fmt: skip
+def test_a_library_for_another_system_or_python_is_foreign(tmp_path: Path, file: str):
+    wheel = wheel_of(tmp_path, {"torch/__init__.py": "", file: ""})
+    with pytest.raises(common.BuildError, match=f"holds {re.escape(file)}, which is not for windows-x64"):
+        contents.check_contents([wheel], WINDOWS, OTHERS)
+
+
+def test_libraries_of_its_own_system_are_right(tmp_path: Path):
+    files = ["torch/_C.cp313-win_amd64.pyd", "torch/lib/c10.dll", "torch/lib/shm.pyd"]
+    contents.check_contents([wheel_of(tmp_path, dict.fromkeys(["torch/__init__.py", *files], ""))], WINDOWS, OTHERS)
+    files = ["torch/_C.cpython-313-darwin.so", "torch/lib/libc10.dylib"]
+    wheel = wheel_of(tmp_path, dict.fromkeys(["torch/__init__.py", *files], ""), "cp313-cp313-macosx_14_0_arm64")
+    contents.check_contents([wheel], Target("macos-arm64", "3.13"), OTHERS)
+
+
+def test_a_wheel_for_another_python_is_refused(tmp_path: Path):
+    wheel = wheel_of(tmp_path, {"torch/__init__.py": ""}, "cp311-cp311-win_amd64")
+    with pytest.raises(common.BuildError, match="is not for windows-x64 and Python 3.13"):
+        contents.check_contents([wheel], WINDOWS, OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("source", "lacking"),
+    [
+        ("import nowhere", True),
+        ("try:\n    import nowhere\nexcept ImportError:\n    pass", False),
+        ("if sys.platform == 'win32':\n    import nowhere", True),
+        ("if sys.platform == 'linux':\n    import nowhere", False),
+        ("if sys.platform.startswith('win'):\n    import nowhere", True),
+        ("if not sys.platform.startswith(('linux', 'darwin')):\n    import nowhere", True),
+        ("if os.name != 'nt':\n    pass\nelse:\n    import nowhere", True),
+        ("if sys.platform in ('linux', 'darwin'):\n    import nowhere", False),
+        ("if sys.platform == 'win32' and feature():\n    import nowhere", False),
+        ("if sys.platform == 'linux' and feature():\n    import nowhere", False),
+        ("if sys.platform == 'win32' or feature():\n    import nowhere", True),
+        ("if TYPE_CHECKING:\n    import nowhere", False),
+        ("def later():\n    import nowhere", False),
+    ],
+)
+def test_an_import_that_fails_on_the_targets_system_is_found(tmp_path: Path, source: str, lacking: bool):
+    wheel = wheel_of(tmp_path, {"torch/__init__.py": source})
+    if not lacking:
+        contents.check_contents([wheel], WINDOWS, OTHERS)
+        return
+    with pytest.raises(common.BuildError, match="the zip for windows-x64 and Python 3.13 lacks nowhere"):
+        contents.check_contents([wheel], WINDOWS, OTHERS)

@@ -17,6 +17,8 @@ from .wheels import Target
 
 # Top-level modules that every Blender brings.
 BLENDERS_OWN = {"bpy", "mathutils", "numpy", "addon_utils", "bpy_extras", "aud", "gpu", "blf", "bmesh", "imbuf", "pxr"}
+# How files with machine code end on each platform.
+SUFFIXES = {"linux-x64": ("so",), "windows-x64": ("pyd", "dll"), "macos-arm64": ("so", "dylib")}
 # What a bake imports inside functions of the wheels, where reading does not follow; tests/test_package.py finds them.
 LATE = ("torch.utils._device",)
 
@@ -47,8 +49,11 @@ def modules_of(wheel: Path) -> Iterator[Module]:
                 yield Module(match[1].replace("/", "."), wheel.name, file, None)
 
 
-def imports_at_load(module: Module) -> Iterator[tuple[str, bool]]:
-    """Modules that are imported while a module loads, and whether it fails without: no ImportError is caught."""
+def imports_at_load(module: Module, target: Target) -> Iterator[tuple[str, bool]]:
+    """Modules that are imported while a module loads, and whether it fails without: no ImportError is caught.
+
+    Where the target's system decides a branch only that one counts.
+    """
     base = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
 
     def walk(body: Iterable[ast.stmt], needed: bool) -> Iterator[tuple[str, bool]]:
@@ -64,9 +69,11 @@ def imports_at_load(module: Module) -> Iterator[tuple[str, bool]]:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             elif isinstance(node, ast.If):
-                if ast.unparse(node.test) not in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-                    yield from walk(node.body, False)
-                yield from walk(node.orelse, False)
+                taken = decided(node.test, target)
+                if taken is not False:
+                    yield from walk(node.body, needed and taken is True)
+                if taken is not True:
+                    yield from walk(node.orelse, needed and taken is False)
             elif isinstance(node, ast.Try):
                 caught = " ".join(ast.unparse(handler.type) if handler.type else "" for handler in node.handlers)
                 optional = not node.handlers or re.search(r"Import|ModuleNotFound|Exception|^$", caught)
@@ -77,6 +84,34 @@ def imports_at_load(module: Module) -> Iterator[tuple[str, bool]]:
                 yield from walk(node.body, needed)
 
     return walk(ast.parse(module.source or b"").body, True)
+
+
+def decided(test: ast.expr, target: Target) -> bool | None:
+    """Whether a condition holds on the target, None where its system does not decide that."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = decided(test.operand, target)
+        return None if inner is None else not inner
+    if isinstance(test, ast.BoolOp):
+        parts = {decided(part, target) for part in test.values}
+        decisive = isinstance(test.op, ast.Or)
+        return decisive if decisive in parts else None if None in parts else not decisive
+    text = ast.unparse(test)
+    if text in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        return False
+    for place, value in (("sys.platform", target.system), ("os.name", "nt" if target.system == "win32" else "posix")):
+        if isinstance(test, ast.Call) and text.startswith(f"{place}.startswith("):
+            begins = ast.literal_eval(test.args[0])
+            return value.startswith(begins)
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and ast.unparse(test.left) == place:
+            try:
+                other = ast.literal_eval(test.comparators[0])
+            except ValueError:
+                return None
+            if isinstance(test.ops[0], ast.Eq | ast.NotEq):
+                return (value == other) is isinstance(test.ops[0], ast.Eq)
+            if isinstance(test.ops[0], ast.In | ast.NotIn):
+                return (value in other) is isinstance(test.ops[0], ast.In)
+    return None
 
 
 def product_imports() -> set[str]:
@@ -102,8 +137,8 @@ class Reach:
     missing: list[tuple[str, str]]
 
 
-def reach(wheels: Iterable[Path], elsewhere: Iterable[str] = ()) -> Reach:
-    """Follow the imports from the product's own through the wheels, as they happen while modules load.
+def reach(wheels: Iterable[Path], target: Target, elsewhere: Iterable[str] = ()) -> Reach:
+    """Follow the imports from the product's own through the wheels, as they happen while modules load on ``target``.
 
     elsewhere: top-level modules that are no part of the zip, because the Python it is for has them.
     """
@@ -125,7 +160,7 @@ def reach(wheels: Iterable[Path], elsewhere: Iterable[str] = ()) -> Reach:
             if name not in known or name in reached:
                 continue
             reached[name] = known[name]
-            for imported, needed in imports_at_load(known[name]):
+            for imported, needed in imports_at_load(known[name], target):
                 if needed and imported.partition(".")[0] not in outside and not resolves(imported, known):
                     missing.add((imported, name))
                 waiting.append(imported)
@@ -151,7 +186,7 @@ def check_contents(wheels: list[Path], target: Target, elsewhere: Iterable[str] 
         foreign = [name for name in names if not right_machine_code(name, target)]
         if foreign:
             raise BuildError(f"{wheel.name} holds {foreign[0]}, which is not for {target}")
-    found = reach(wheels, elsewhere)
+    found = reach(wheels, target, elsewhere)
     if found.missing:
         module, importer = found.missing[0]
         more = f" and {len(found.missing) - 1} more" if len(found.missing) > 1 else ""
@@ -160,10 +195,11 @@ def check_contents(wheels: list[Path], target: Target, elsewhere: Iterable[str] 
 
 
 def right_machine_code(file: str, target: Target) -> bool:
-    """Whether an extension module's suffix is that of the target's system and Python; other files are right."""
-    if not re.search(r"\.(so|pyd)$", file) or "/lib/" in file:
+    """Whether a library or extension module is of the target's system and Python; other files are right."""
+    library = re.search(r"\.(so(?:\.[\d.]+)?|pyd|dll|dylib)$", file)
+    if library is None:
         return True
-    if file.endswith(".pyd") != (target.platform == "windows-x64"):
+    if library[1].partition(".")[0] not in SUFFIXES[target.platform]:
         return False
     tag = re.search(r"\.(?:cpython-|cp)(\d)(\d+)", file)
     return tag is None or f"{tag[1]}.{tag[2]}" == target.python

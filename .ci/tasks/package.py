@@ -29,6 +29,7 @@ from .wheels import PLATFORMS, PYTHONS, Target, gather_wheels, host_platform, sl
 # The Blenders of each Python: 5.1 came with 3.13. The upper bound is Blender's first version that is too new.
 FIRST_BLENDER = {"3.11": "4.2.0", "3.13": "5.1.0"}
 TOO_NEW_BLENDER = {"3.11": "5.1.0"}
+LARGEST_MB = {"linux-x64": 210, "windows-x64": 140, "macos-arm64": 130}  # a zip may have
 
 # Runs in the zip's Python: compiled modules of a wheel. Unchecked, because the installer gives files new times.
 COMPILE = """
@@ -99,6 +100,9 @@ def build_extension(
         built = Path(stage_name) / zipped.name
         blender_extension_tool("build", "--source-dir", str(stage), "--output-filepath", str(built))
         blender_extension_tool("validate", str(built))
+        size = built.stat().st_size / 1e6
+        if target and size > LARGEST_MB[target.platform]:
+            say(f"{zipped.name} has {size:.0f} MB, over the {LARGEST_MB[target.platform]} that it should keep below")
         os.replace(built, zipped)
     return zipped
 
@@ -140,13 +144,24 @@ def make_index(folder: Path, torch_wheels: Path | None = None) -> list[Path]:
     """Every zip that can be built and Blender's ``index.json`` beside them: a repository to serve as it lies there."""
     wanted = [Target(platform, python) for platform in PLATFORMS for python in PYTHONS]
     zips = build_all(wanted, folder, torch_wheels)
-    write_index(folder)
+    write_index(folder, zips)
     return zips
 
 
-def write_index(folder: Path) -> None:
-    """Blender's own list of the zips in a folder, for programs (``index.json``) and for people (``index.html``)."""
-    blender_extension_tool("server-generate", "--repo-dir", str(folder), "--html")
+def write_index(folder: Path, zips: list[Path]) -> None:
+    """Blender's own list of ``zips`` in a folder, for programs (``index.json``) and for people (``index.html``).
+
+    Other zips that lie there, of older versions or without wheels, are not listed.
+    """
+    with tempfile.TemporaryDirectory(prefix="index_", dir=folder) as stage:
+        for file in zips:
+            try:
+                os.link(file, Path(stage) / file.name)
+            except OSError:  # a file system without hard links
+                shutil.copy(file, stage)
+        blender_extension_tool("server-generate", "--repo-dir", stage, "--html")
+        for name in ("index.json", "index.html"):
+            os.replace(Path(stage) / name, folder / name)
 
 
 def blender_extension_tool(*arguments: str) -> None:

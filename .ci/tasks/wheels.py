@@ -44,6 +44,11 @@ class Target:
         """For file names: ``linux_x64-python3.11``."""
         return f"{self.platform.replace('-', '_')}-python{self.python}"
 
+    @property
+    def system(self) -> str:
+        """Python's ``sys.platform`` there."""
+        return PLATFORMS[self.platform][0]
+
     def fits(self, file: str) -> bool:
         """Whether a wheel of this file name runs there, by the tags of PEP 425."""
         python_tags, abi_tags, platform_tags = file.removesuffix(".whl").split("-")[-3:]
@@ -91,13 +96,15 @@ def pinned_file(pin: str, target: Target) -> str | None:
 def gather_wheels(target: Target, torch_wheels: Path | None = None, without: tuple[str, ...] = ()) -> list[Path]:
     """The extension's wheels for ``target``, fetched into ``wheels/`` where they are not there yet, each checked.
 
-    torch_wheels: folder to take torch's wheel from, of the pinned version and any build; without: names left out.
+    torch_wheels: folder to take torch's wheel from where one there fits, of the pinned version and any build; without:
+    names left out.
     """
     pins = [pin for pin in read_pins()["extension"] if pin.split("==")[0] not in without]
     found: list[Path] = []
     for pin in pins:
-        if torch_wheels is not None and pin.startswith("torch=="):
-            found.append(given_wheel(pin, target, torch_wheels))
+        given = given_wheel(pin, target, torch_wheels) if torch_wheels and pin.startswith("torch==") else None
+        if given is not None:
+            found.append(given)
             continue
         file = pinned_file(pin, target)
         if file is None:
@@ -118,13 +125,16 @@ def no_torch(pin: str, target: Target) -> str:
     )
 
 
-def given_wheel(pin: str, target: Target, folder: Path) -> Path:
-    """torch's wheel in a folder that the user names: pyproject.toml's where it knows one, else the one that fits."""
+def given_wheel(pin: str, target: Target, folder: Path) -> Path | None:
+    """torch's wheel in a folder that the user names, None where none fits; one that pyproject.toml knows is checked."""
     if not folder.is_dir():
         raise BuildError(f"{folder}: no such folder; --torch-wheels names the folder with torch's wheel")
     fitting = [file for file in sorted(folder.glob("*.whl")) if is_wheel_of(file.name, pin) and target.fits(file.name)]
-    if len(fitting) != 1:
-        many = ", ".join(file.name for file in fitting) or "none"
+    if not fitting:
+        say(f"{folder} has no wheel of {pin} for {target}: the pinned one is taken")
+        return None
+    if len(fitting) > 1:
+        many = ", ".join(file.name for file in fitting)
         raise BuildError(f"{folder}: needs exactly one wheel of {pin} for {target}, there is {many}")
     if fitting[0].name in known_hashes():
         check_hash(fitting[0])

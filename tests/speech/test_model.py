@@ -174,3 +174,16 @@ def test_without_speech_the_mouth_stays_shut(bundled, kind):
         "chords": 0.1 * tones * np.exp(-3 * (time % 0.5)),
     }[kind].astype(np.float32)
     assert gap(bundled, bundled.coefficients(samples)).max() < 1.5
+
+
+def test_the_encoders_windows_do_not_show(bundled):
+    """The same sound cut 3 s later: where one window of 8 s hands over to the next, the two do not come apart."""
+    samples = np.resize(load_recording(ASSETS / "demo_speech.flac").samples, 34 * 16000)
+    curve, late = (gap(bundled, bundled.coefficients(part)) for part in (samples, samples[3 * 16000 :]))
+    apart = curve[180:] - late
+    jumps, seams = np.abs(np.diff(apart)), np.zeros(len(apart) - 1, bool)
+    for frame in range(8 * 60, 34 * 60, 8 * 60):
+        for seam in (frame - 180, frame):
+            seams[seam - 2 : seam + 2] = True
+    assert jumps[seams].max() < np.percentile(jumps[~seams], 99)
+    assert np.abs(apart).mean() < 0.3 and np.corrcoef(curve[180:], late)[0, 1] > 0.99

@@ -1,10 +1,15 @@
 """The table of styles on curves made here: a person's own style is the nearest to that person."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 
 from blendshape_talker import checkpoint
+from blendshape_talker.errors import TalkerError
 from blendshape_talker.speech.network import load_weights
 from blendshape_talker.speech.style import fit, heard, mouth_measures
+from blendshape_talker.training.speech import evaluate_styles
 from blendshape_talker.training.speech.evaluate_styles import _figures
 
 _, _, BASIS = load_weights(checkpoint.ASSETS / "speech.npz")
@@ -51,3 +56,30 @@ def test_of_who_is_only_heard_the_opening_is_nearest():
         row = _figures(own[5:], name, styles, BASIS)
         assert abs(np.log(row["opening_own"])) < 0.1 < 0.3 < np.log(row["opening_others"])
         assert row["kept"] > 0.99
+
+
+def test_no_sentence_makes_a_style_and_is_measured(monkeypatch, tmp_path):
+    people = {"anna": clips(1, 1.5), "bert": clips(2, 0.6)}
+    takes = {f"{name}{number:02d}": clip for name, own in people.items() for number, clip in enumerate(own)}
+    listed = [SimpleNamespace(subject=name[:4], name=name, samples=lambda name=name: name) for name in takes]
+    model = SimpleNamespace(basis=BASIS, coefficients=lambda name: takes[name][0])
+    shown, measured = [], []  # where the clips lie in memory
+
+    def seen_by_fit(name, made, *rest):
+        shown.extend(clip.ctypes.data for clip in made)
+        return fit(name, made, *rest)
+
+    def seen_by_figures(own, *rest):
+        measured.extend(made.ctypes.data for made, _ in own)
+        return _figures(own, *rest)
+
+    monkeypatch.setattr(evaluate_styles, "read_corpus", lambda path: listed)
+    monkeypatch.setattr(evaluate_styles, "read_seen", lambda path, name: np.pad(takes[name][1], [(0, 0), (0, 1)]))
+    monkeypatch.setattr(evaluate_styles.SpeechModel, "load", lambda weights: model)
+    monkeypatch.setattr(evaluate_styles, "_figures", seen_by_figures)
+    monkeypatch.setattr(evaluate_styles, "fit", seen_by_fit)
+    table = evaluate_styles.run(tmp_path, sentences=5)
+    assert len(shown) == 10 and len(measured) == 2 * 10 and not set(shown) & set(measured)
+    assert table.count("anna") == table.count("bert") == 2
+    with pytest.raises(TalkerError, match="1 to 5 for a style"):
+        evaluate_styles.run(tmp_path, sentences=6)
