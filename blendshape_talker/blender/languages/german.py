@@ -26,7 +26,7 @@ _LABELS = {
     "Start After the Last Line": "Nach der letzten Zeile beginnen", "Add Emotion": "Hinzufügen",
     "Swap": "Tauschen", "Refresh": "Aktualisieren", "Show Strips": "Streifen zeigen", "Reset": "Zurücksetzen",
     "Next Take": "Nächste Fassung", "Bake Range": "Bereich backen", "Reduce Keys": "Schlüsselbilder ausdünnen",
-    "Save as Style": "Als Sprechstil sichern", "Speak in It": "Darin sprechen",
+    "Save as Style": "Als Sprechstil sichern", "Use for Next Bake": "Fürs nächste Backen wählen",
     "Keep My Keys": "Meine Schlüsselbilder behalten", "Export Head": "Kopf exportieren", "Test": "Testen",
     "Check": "Prüfen", "Add Joints": "Gelenke hinzufügen", "Turn as Object": "Als Objekt drehen",
     "Another Motion": "Andere Bewegung", "Another Motion (Take {})": "Andere Bewegung (Fassung {})",

@@ -27,7 +27,7 @@ class SaveStyle(Running, bpy.types.Operator, ExportHelper):
     filename_ext = SUFFIX
     filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
     choose: bpy.props.BoolProperty(
-        name="Speak in It", description="Choose this style for the next bake, under Options", default=True
+        name="Use for Next Bake", description="Choose this style for the next bake, under Options", default=True
     )
 
     @classmethod
