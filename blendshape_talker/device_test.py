@@ -12,7 +12,6 @@ from .animation import Animation
 from .checkpoint import ASSETS
 from .errors import Cancelled
 from .job import CancelTest, Progress
-from .own_torch import AGREE_MM
 from .pipeline import Talker
 from .speech.audio import SAMPLE_RATE, load_recording
 
@@ -76,7 +75,7 @@ def advice(timings: list[Timing]) -> str:
     cpu, working = timings[0], [timing for timing in timings[1:] if not timing.problem]
     if not working:
         return "Choose Automatic or CPU: there is no other device that works"
-    others = [timing for timing in working if timing.difference_mm <= AGREE_MM]
+    others = [timing for timing in working if timing.difference_mm <= devices.AGREE_MM]
     if not others:
         other = working[0]
         return f"Choose CPU: {other.device.label} gives another result, {other.difference_mm:.2g} mm away"

@@ -10,6 +10,7 @@ from . import collector
 from .errors import TalkerError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+AGREE_MM = 1e-3  # within which results of two devices are the same
 # What PyTorch raises where a device lacks memory, an operation or a driver that answers; a lack of CUDA is asserted,
 # a kind of number that Metal does not have is a TypeError.
 FAILURES = (RuntimeError, AssertionError, TypeError)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import devices
 from .errors import Cancelled, TalkerError
 from .job import CancelTest, Progress
 
 logger = logging.getLogger(__name__)
 
 VARIABLE = "BLENDSHAPE_TALKER_TORCH"
-AGREE_MM = 1e-3
 OLDEST = (2, 3)
 _OURS = ("torch", "torchgen", "functorch", "nvidia", "triton")
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -152,7 +152,7 @@ def check(
             theirs, ours = (np.load(Path(work) / f"{name}.npz", allow_pickle=False) for name in ("theirs", "ours"))
             with theirs, ours:
                 difference = 1e3 * float(np.abs(theirs["displacements"] - ours["displacements"]).max())
-            if not difference <= AGREE_MM:
+            if not difference <= devices.AGREE_MM:
                 raise TalkerError(f"{folder}: its result differs from the bundled PyTorch's by {difference:.3g} mm")
     report(1.0, "checked")
     return Trial(about["version"], about["device"], about["label"], difference)

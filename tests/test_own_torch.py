@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from blendshape_talker import own_torch
+from blendshape_talker import devices, own_torch
 from blendshape_talker.errors import Cancelled, TalkerError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +74,7 @@ def test_one_without_a_gpu_is_no_use(same_torch):
 def test_one_that_agrees(same_torch):
     trial = own_torch.check(same_torch, needs_gpu=False)
     assert trial.version == torch.__version__ and trial.difference_mm is not None
-    assert trial.difference_mm <= own_torch.AGREE_MM
+    assert trial.difference_mm <= devices.AGREE_MM
     assert str(trial).startswith(f"PyTorch {torch.__version__} on ")
     assert own_torch.fingerprint(same_torch) == f"{same_torch} {torch.__version__} {PYTHON} {sys.platform}"
 

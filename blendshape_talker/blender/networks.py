@@ -13,7 +13,7 @@ import bpy
 from .. import devices
 from ..errors import Cancelled
 from ..job import Job, Progress
-from .properties import chosen_device
+from .addon_page import chosen_device
 
 if TYPE_CHECKING:
     from .. import pipeline

@@ -6,6 +6,7 @@ import bpy
 
 from ..settings import AUTO
 from . import animation, emotions, networks
+from .addon_page import preferences
 from .bake import absolute_path
 from .export_formats import FORMATS
 from .languages.translations import CONTEXT, translated
@@ -14,7 +15,7 @@ from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
 from .outcome import came_out, doubt
-from .properties import TalkerSettings, preferences, shown_line
+from .properties import TalkerSettings, shown_line
 
 _LETTERS = 38  # that fit beside an icon at the sidebar's default width
 _EXPORTS = (".fbx", ".abc", ".glb", ".usdc")

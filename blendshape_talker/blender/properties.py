@@ -1,16 +1,14 @@
 """What the panel sets: per scene, for the running job, and the add-on's preferences."""
 
-from pathlib import Path
-
 import bpy
 
 from .. import devices, own_torch
 from ..expression.cues import INTENSITY_RANGE
-from . import animation, emotions
+from . import animation, emotions, networks
+from .addon_page import ADDON, own_torch_folder
 from .languages.translations import CONTEXT, translated
 from .lines.versions import PROPERTY_CALLBACKS
 
-ADDON = __package__.rpartition(".")[0]  # bl_ext.user_default.blendshape_talker in Blender
 STRIP_SECONDS = (0.1, 600.0)
 _DEVICES = {
     "auto": ("Automatic", "The fastest device that PyTorch finds"),
@@ -167,8 +165,6 @@ class TalkerPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         state = context.window_manager.blendshape_talker
-        from . import networks
-
         column = self.layout.column()
         row = column.row()
         row.prop(self, "device")
@@ -190,31 +186,6 @@ class TalkerPreferences(bpy.types.AddonPreferences):
         if state.testing:
             column.label(text=f"{state.testing[0].upper()}{state.testing[1:]}…", icon="TIME", translate=False)
         column.label(text=versions())
-
-
-def preferences(context: bpy.types.Context) -> TalkerPreferences | None:
-    """The add-on's preferences; None when the package runs without being enabled as an add-on."""
-    addon = context.preferences.addons.get(ADDON)
-    return addon.preferences if addon else None
-
-
-def own_torch_folder(page: TalkerPreferences) -> str:
-    """The folder with a PyTorch of one's own, absolute; empty for none."""
-    return str(Path(bpy.path.abspath(page.torch_folder))) if page.torch_folder else ""
-
-
-def use_own_torch() -> None:
-    """Take PyTorch from the preferences' folder, if a check has found good what lies there now."""
-    page = preferences(bpy.context)
-    folder = own_torch_folder(page) if page else ""
-    if folder and page.torch_found and page.torch_found == own_torch.fingerprint(folder):
-        own_torch.use(folder)
-
-
-def chosen_device(context: bpy.types.Context) -> str:
-    """The device set in the preferences, ``auto`` without any."""
-    page = preferences(context)
-    return page.device if page else "auto"
 
 
 def versions() -> str:

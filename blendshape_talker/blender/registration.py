@@ -5,6 +5,7 @@ from collections.abc import Callable
 import bpy
 
 from . import (
+    addon_page,
     controls,
     curves_panel,
     emotions,
@@ -50,7 +51,7 @@ def register(command_line: Callable[[list[str]], int]) -> None:
     bpy.types.WindowManager.blendshape_talker = bpy.props.PointerProperty(
         type=properties.TalkerProgress, options={"SKIP_SAVE"}
     )
-    properties.use_own_torch()
+    addon_page.use_own_torch()
     bpy.app.handlers.load_post.append(_after_load)
     if hasattr(bpy.data, "scenes"):
         _after_load()

@@ -11,10 +11,10 @@ from ...expression.library import emotion_names
 from ...job import Job
 from ...settings import AUTO
 from .. import animation, bake, emotions, timeline_view, viewing
+from ..addon_page import chosen_device
 from ..languages.translations import translated
 from ..lines import sound
 from ..outcome import came_out, doubt
-from ..properties import chosen_device
 from .common import WHILE_RUNNING, allowed, gone, idle, reported
 from .running import Running
 

@@ -8,10 +8,11 @@ from ...errors import TalkerError
 from ...expression.cues import INTENSITY_RANGE, Cue, CueTake, arrange
 from ...expression.library import ExpressionLibrary
 from .. import animation, bake, controls, emotions, motion, timeline_view
+from ..addon_page import chosen_device
 from ..languages.translations import CONTEXT, translated
 from ..lines import checks, cues, derived
 from ..lines.marks import Line
-from ..properties import STRIP_SECONDS, TalkerSettings, chosen_device, shown_line
+from ..properties import STRIP_SECONDS, TalkerSettings, shown_line
 from .common import allowed, gone, idle, redraw, reported
 
 

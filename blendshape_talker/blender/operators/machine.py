@@ -10,7 +10,8 @@ from ... import own_torch
 from ...errors import Cancelled, TalkerError
 from ...job import CancelTest, Job, Progress
 from .. import networks
-from ..properties import TalkerPreferences, own_torch_folder, preferences
+from ..addon_page import own_torch_folder, preferences
+from ..properties import TalkerPreferences
 from .common import allowed, reported
 
 if TYPE_CHECKING:

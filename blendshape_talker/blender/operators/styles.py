@@ -10,8 +10,8 @@ from ...files import check_input, check_outputs
 from ...job import Job
 from ...speech.style import SUFFIX
 from .. import animation, networks
+from ..addon_page import chosen_device
 from ..languages.translations import translated
-from ..properties import chosen_device
 from .common import idle
 from .curves import line_problem
 from .running import Running
