@@ -2,9 +2,9 @@
 
 A file ``NAME_landmarks.npz`` holds ``clips`` (C,), ``landmark`` (L,) MediaPipe's numbers, ``fps``, and
 ``first_and_steps_32nds_px`` (C,T,L,3) int16: the first frame and then differences, in 32nds of a pixel; x to the right,
-y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. What is said stands in ``texts`` (C,),
-English, or nothing where nobody knows; without it the clips are sentences of GRID (Cooke, Barker, Cunningham, Shao
-2006), whose names spell their six words.
+y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. What is said stands in ``texts``
+(C,), English, or nothing where nobody knows; without it the clips are sentences of GRID (Cooke, Barker, Cunningham,
+Shao 2006), whose names spell their six words.
 """
 
 import zipfile

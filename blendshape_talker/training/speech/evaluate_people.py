@@ -150,7 +150,7 @@ def evaluate(
 
 
 def _column(
-    rows: Sequence[Mapping[str, float | None]], name: str, reduce: Callable[[list[float]], np.floating]
+    rows: Sequence[Mapping[str, float | None]], name: str, reduce: Callable[[list[float]], float | np.floating]
 ) -> float | None:
     values = [value for row in rows if (value := row[name]) is not None]
     return float(reduce(values)) if values else None
@@ -161,11 +161,15 @@ def _from_life(value: float) -> float:
     return abs(float(np.log(max(value, 1e-6))))
 
 
+def _least_alike(livelinesses: list[float]) -> float:
+    return max(livelinesses, key=_from_life)
+
+
 def _worst(rows: Sequence[Mapping[str, float | None]], name: str) -> float | None:
     """The least of a column, of the liveliness the furthest from 1; lag and breath have no worst."""
     if name in _NO_WORST:
         return None
-    return _column(rows, name, (lambda values: max(values, key=_from_life)) if name == "liveliness" else np.min)
+    return _column(rows, name, _least_alike if name == "liveliness" else np.min)
 
 
 def told(figures: Mapping[str, Mapping[str, float | None]]) -> str:

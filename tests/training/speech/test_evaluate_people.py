@@ -80,7 +80,8 @@ def test_the_means_count_each_person_once_or_each_take_once(seen, corpus):
     assert [row["takes"] for row in figures.values()] == [4, 6, None, 2, 2, single["takes"]]
     *table, means, worst = evaluate_people.told(figures).splitlines()
     assert len(table) == 7 and means == "mean by person: clara, dora, each once; mean over takes: all 6, each once"
-    assert worst == f"worst person: gap correlation {gap['dora']:.3f}, dora; liveliness {clara['liveliness']:.3f}, clara"
+    lively = f"{clara['liveliness']:.3f}"
+    assert worst == f"worst person: gap correlation {gap['dora']:.3f}, dora; liveliness {lively}, clara"
 
 
 def test_people_of_one_take_each_are_people_where_nobody_has_more(seen, corpus):
