@@ -163,6 +163,29 @@ def test_level_and_length_hardly_matter(bundled):
     assert np.corrcoef(normal, later[-len(normal) :])[0, 1] > 0.95
 
 
+@pytest.mark.parametrize("kind", ["as trained", "another making"])
+def test_an_audible_breath_before_words_parts_the_lips(bundled, kind):
+    """15 dB below the words by 0.3 to 1.5 mm, which is still a shut mouth; 40 dB below and in silence hardly."""
+    from blendshape_talker.training.corpus.breaths import breath
+    from blendshape_talker.training.corpus.conditions import breathing
+
+    words = load_recording(ASSETS / "demo_speech.flac").samples[: 3 * 16000]
+
+    def widest(seed: int, decibels: float) -> float:
+        generator = np.random.default_rng([7, seed])
+        air = breath(generator, inward=True).samples if kind == "as trained" else breathing(1.5, generator)
+        air = air * np.sqrt(np.mean(words**2) / np.mean(air**2)) * 10 ** (decibels / 20)
+        air = np.concatenate([np.zeros(8000), air, np.zeros(1600)])
+        curve = gap(bundled, bundled.coefficients(np.concatenate([air, words]).astype(np.float32)))
+        return float(curve[: len(air) * 60 // 16000].max())
+
+    heard = [widest(seed, -15.0) for seed in range(4)]
+    assert 0.3 <= min(heard) and max(heard) < 1.5
+    assert np.median([widest(seed, -40.0) for seed in range(4)]) < 0.3
+    silent = gap(bundled, bundled.coefficients(np.concatenate([np.zeros(24000, np.float32), words])))
+    assert silent[:84].max() < 0.15
+
+
 @pytest.mark.parametrize("kind", ["silence", "noise", "hum", "chords"])
 def test_without_speech_the_mouth_stays_shut(bundled, kind):
     time = np.arange(4 * 16000) / 16000
@@ -174,16 +197,3 @@ def test_without_speech_the_mouth_stays_shut(bundled, kind):
         "chords": 0.1 * tones * np.exp(-3 * (time % 0.5)),
     }[kind].astype(np.float32)
     assert gap(bundled, bundled.coefficients(samples)).max() < 1.5
-
-
-def test_the_encoders_windows_do_not_show(bundled):
-    """The same sound cut 3 s later: where one window of 8 s hands over to the next, the two do not come apart."""
-    samples = np.resize(load_recording(ASSETS / "demo_speech.flac").samples, 34 * 16000)
-    curve, late = (gap(bundled, bundled.coefficients(part)) for part in (samples, samples[3 * 16000 :]))
-    apart = curve[180:] - late
-    jumps, seams = np.abs(np.diff(apart)), np.zeros(len(apart) - 1, bool)
-    for frame in range(8 * 60, 34 * 60, 8 * 60):
-        for seam in (frame - 180, frame):
-            seams[seam - 2 : seam + 2] = True
-    assert jumps[seams].max() < np.percentile(jumps[~seams], 99)
-    assert np.abs(apart).mean() < 0.3 and np.corrcoef(curve[180:], late)[0, 1] > 0.99

@@ -97,7 +97,9 @@ def seen(facs: Facs, weights: np.ndarray, turn_degrees=(3.0, 8.0, -2.0), pixels_
     return whole
 
 
-def write_landmarks(folder: Path, facs: Facs, group: str, clips: list[str], noise_px: float = 0.2) -> None:
+def write_landmarks(
+    folder: Path, facs: Facs, group: str, clips: list[str], noise_px: float = 0.2, texts: list[str] | None = None
+) -> None:
     """A landmark file and recordings as `corpus people` reads them; every clip says the same."""
     numbers, _ = numbers_and_places(facs)
     generator = np.random.default_rng(len(group))
@@ -116,4 +118,5 @@ def write_landmarks(folder: Path, facs: Facs, group: str, clips: list[str], nois
     np.savez(
         folder / f"{group}_landmarks.npz", clips=np.array(clips), landmark=numbers.astype(np.int16),
         first_and_steps_32nds_px=np.array(steps), fps=np.float32(FPS),
+        **({} if texts is None else {"texts": np.array(texts)}),
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 A file ``NAME_landmarks.npz`` holds ``clips`` (C,), ``landmark`` (L,) MediaPipe's numbers, ``fps``, and
 ``first_and_steps_32nds_px`` (C,T,L,3) int16: the first frame and then differences, in 32nds of a pixel; x to the right,
-y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. The clips are sentences of GRID
-(Cooke, Barker, Cunningham, Shao 2006), whose names spell their six words.
+y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. What is said stands in ``texts``
+(C,), English, or nothing where nobody knows; without it the clips are sentences of GRID (Cooke, Barker, Cunningham,
+Shao 2006), whose names spell their six words.
 """
 
 import zipfile
@@ -47,6 +48,7 @@ def read_landmarks(path: Path) -> tuple[np.ndarray, list[SeenClip]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             clips, numbers, steps, fps = (archive[name] for name in need)
+            texts = archive["texts"].astype(str).tolist() if "texts" in archive else None
     except FileNotFoundError:
         raise TalkerError(f"{path} not found; name the folder that holds the landmark files") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -55,14 +57,17 @@ def read_landmarks(path: Path) -> tuple[np.ndarray, list[SeenClip]]:
         raise TalkerError(f"{path}: {len(clips)} clips and {len(numbers)} landmarks, but points {steps.shape}")
     if not float(fps) > 0:
         raise TalkerError(f"{path}: {float(fps):g} frames a second; fps must be above zero")
+    if texts is not None and len(texts) != len(clips):
+        raise TalkerError(f"{path}: {len(clips)} clips, but {len(texts)} texts; an empty one is for what nobody knows")
     points = steps.astype(np.int32).cumsum(axis=1).astype(np.float32) / 32
     points *= np.array([PIXEL_ASPECT, -1, -PIXEL_ASPECT], np.float32)
     group = path.name.removesuffix("_landmarks.npz")
     result = []
-    for name, seen in zip(clips.astype(str).tolist(), points, strict=True):
+    for number, (name, seen) in enumerate(zip(clips.astype(str).tolist(), points, strict=True)):
         speaker, _, sentence = name.rpartition("_")
         speaker = speaker or (name if group == "others" else group)
-        result.append(SeenClip(name, speaker, spoken_text(sentence), path.parent / group / f"{name}.ogg", fps, seen))
+        text = spoken_text(sentence) if texts is None else texts[number]
+        result.append(SeenClip(name, speaker, text, path.parent / group / f"{name}.ogg", fps, seen))
     return numbers, result
 
 
@@ -78,4 +83,4 @@ def spoken_text(name: str) -> str:
             raise KeyError(letter)
         return " ".join([*words, _ADVERBS[adverb]])
     except (KeyError, ValueError):
-        raise TalkerError(f"{name}: not the name of a sentence of GRID, such as bbaf2n") from None
+        raise TalkerError(f"{name}: not the name of a sentence of GRID, such as bbaf2n; give `texts`") from None

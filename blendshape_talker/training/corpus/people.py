@@ -136,7 +136,12 @@ def table(figures: dict[str, dict[str, float]]) -> str:
 
 def person_of(sequence: SpeechSequence) -> str:
     """Who speaks in a clip: of some people there is one more sentence under another name."""
-    return _SAME_PERSON.get(sequence.subject, sequence.subject)
+    return person_named(sequence.subject)
+
+
+def person_named(subject: str) -> str:
+    """The person whom a corpus calls ``subject``."""
+    return _SAME_PERSON.get(subject, subject)
 
 
 def hold_out(sequences: Sequence[SpeechSequence], people: Collection[str] | None) -> list[SpeechSequence]:

@@ -2,10 +2,12 @@
 
 The reference is what was measured, before anything was fitted or restored: the gap between the lips, the width of the
 mouth and how far the lips come forwards (of which one camera in front of a face sees little). A figure of a person is
-the mean over their sentences, at zero lag; the mean is over people, each of whom counts once, and besides over all
-takes. People breathe in before they speak, some with the mouth wide open, which
+the mean over their sentences, at zero lag. People breathe in before they speak, some with the mouth wide open, which
 hardly anything in the sound foretells: the gap's correlation is also given from the first word on, and how far the lips
 stand apart then, as a share of the take's 95th percentile.
+
+The first rows sum up: every person alike, every take alike, and the worst person of each column. Those of whom there is
+one take only are a row together, and count as no person beside people with several.
 """
 
 import os
@@ -23,7 +25,7 @@ from ...job import Progress
 from ...speech import lip_sync
 from ...speech.model import SpeechModel
 from ...speech.network import FPS
-from ..corpus.people import person_of, read_seen
+from ..corpus.people import person_named, person_of, read_seen
 from ..corpus.speech_layouts import read_corpus
 from ..corpus.speech_sequence import SpeechSequence
 from .evaluate import table
@@ -43,25 +45,11 @@ COLUMNS = {
     "breath_seen": "breath seen",
     "breath": "breath",
 }
+BY_PERSON, OVER_TAKES, WORST = "mean by person", "mean over takes", "worst person"
 POOLED = "one take each"
+_NO_WORST = ("takes", "lag_ms", "breath_seen", "breath")
 _BREATH = (18, 6)  # frames before the first word: 0.3 to 0.1 s
 _TRAINED = 0.95  # of the time that `leave_out` takes
-
-
-def _farthest(values: list[float], aim: float) -> float | None:
-    return max(values, key=lambda value: abs(value - aim), default=None)
-
-
-_WORST: dict[str, Callable[[list[float]], float | None]] = {
-    "takes": lambda values: None,
-    **{name: lambda values: min(values, default=None) for name in COLUMNS if name.endswith("correlation")},
-    "worst_take": lambda values: min(values, default=None),
-    "liveliness": lambda values: _farthest(values, 1.0),
-    "closure_f1": lambda values: min(values, default=None),
-    "lag_ms": lambda values: _farthest(values, 0.0),
-    "breath_seen": lambda values: None,
-    "breath": lambda values: None,
-}
 
 
 @dataclass
@@ -74,6 +62,19 @@ class _Takes:
     lags: list[float] = field(default_factory=list)
     breaths: list[tuple[float, float]] = field(default_factory=list)
     matches: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    def add(self, seen: np.ndarray, found: np.ndarray, begun: int) -> None:
+        """A take's measures (T,3), mm, by the camera and by the network; the first word begins at frame ``begun``."""
+        opened = np.maximum(found[:, 0], 0)
+        self.gap.append(lip_sync.correlation(seen[:, 0], opened))
+        self.speech.append(lip_sync.correlation(seen[begun:, 0], opened[begun:]))
+        self.width.append(lip_sync.correlation(seen[:, 1], found[:, 1]))
+        self.protrusion.append(lip_sync.correlation(seen[:, 2], found[:, 2]))
+        self.lively.append(lip_sync.jitter(seen[:, 0], found[:, 0]))
+        self.lags.append(lip_sync.lag_milliseconds(seen[:, 0], found[:, 0]))
+        if begun > _BREATH[1]:
+            self.breaths.append((_breath(seen[:, 0], begun), _breath(found[:, 0], begun)))
+        self.matches += lip_sync.matched_closures(seen[:, 0], found[:, 0])
 
     def figures(self) -> dict[str, float | None]:
         matched, wanted, found = self.matches
@@ -118,57 +119,76 @@ def evaluate(
     sequences: Sequence[SpeechSequence],
     progress: Progress | None = None,
 ) -> dict[str, dict[str, float | None]]:
-    """Figures per person, their mean and their worst. ``predict`` gives :func:`mouth_measures` (T,3) of a take.
+    """Figures of each person, before them their means and their worst: rows of :data:`COLUMNS`.
 
-    People with a single take are one row together, which counts in the mean of people as often as there are of them.
+    ``predict`` gives :func:`mouth_measures` (T,3) of a take.
     """
-    counts = Counter(map(person_of, sequences))
-    takes: dict[str, _Takes] = {}
+    counts = Counter(sequence.subject for sequence in sequences)
+    people = sorted(name for name, count in counts.items() if count > 1) or sorted(counts)
+    together = len(counts) - len(people) > 1
+    rows: dict[str, _Takes] = {}
+    everything = _Takes()
     for number, sequence in enumerate(sequences):
         if progress is not None:
             progress(number / len(sequences), f"Measuring {sequence.name}")
         seen = read_seen(corpus, sequence.name)
         found = predict(sequence)
         frames = min(len(seen), len(found))
-        seen, found = seen[:frames], found[:frames]
-        name = person_of(sequence)
-        person = takes.setdefault(name if counts[name] > 1 else POOLED, _Takes())
-        person.gap.append(lip_sync.correlation(seen[:, 0], np.maximum(found[:, 0], 0)))
         begun = min(round(sequence.first_word * FPS), frames - 2)
-        person.speech.append(lip_sync.correlation(seen[begun:, 0], np.maximum(found[begun:, 0], 0)))
-        person.width.append(lip_sync.correlation(seen[:, 1], found[:, 1]))
-        person.protrusion.append(lip_sync.correlation(seen[:, 2], found[:, 2]))
-        person.lively.append(lip_sync.jitter(seen[:, 0], found[:, 0]))
-        person.lags.append(lip_sync.lag_milliseconds(seen[:, 0], found[:, 0]))
-        if begun > _BREATH[1]:
-            person.breaths.append((_breath(seen[:, 0], begun), _breath(found[:, 0], begun)))
-        person.matches += lip_sync.matched_closures(seen[:, 0], found[:, 0])
-    figures = {name: person.figures() for name, person in takes.items()}
-    heads = {name: float(row["takes"] or 0) if name == POOLED else 1.0 for name, row in figures.items()}
+        name = POOLED if together and sequence.subject not in people else sequence.subject
+        for row in (everything, rows.setdefault(name, _Takes())):
+            row.add(seen[:frames], found[:frames], begun)
+    figures = {name: row.figures() for name, row in rows.items()}
+    counted = [figures[name] for name in people]
     return {
-        "mean of people": _mean(figures, heads),
-        "mean of takes": _mean(figures, {name: float(row["takes"] or 0) for name, row in figures.items()}),
-        "worst person": {
-            name: worst([value for row in figures.values() if (value := row[name]) is not None])
-            for name, worst in _WORST.items()
-        },
+        BY_PERSON: {name: _column(counted, name, np.mean) for name in COLUMNS}
+        | {"takes": sum(counts[name] for name in people)},
+        OVER_TAKES: everything.figures(),
+        WORST: {name: _worst(counted, name) for name in COLUMNS},
         **figures,
     }
 
 
-def _mean(figures: Mapping[str, Mapping[str, float | None]], weights: Mapping[str, float]) -> dict[str, float | None]:
-    """One row of all: the mean of each column, rows by their ``weights``; takes are summed."""
-    row: dict[str, float | None] = {"takes": int(sum(person["takes"] or 0 for person in figures.values()))}
-    for name in list(COLUMNS)[1:]:
-        values = {person: value for person, told in figures.items() if (value := told[name]) is not None}
-        shares = [weights[person] for person in values]
-        row[name] = float(np.average(list(values.values()), weights=shares)) if values else None
-    return row
+def _column(
+    rows: Sequence[Mapping[str, float | None]], name: str, reduce: Callable[[list[float]], float | np.floating]
+) -> float | None:
+    values = [value for row in rows if (value := row[name]) is not None]
+    return float(reduce(values)) if values else None
+
+
+def _from_life(value: float) -> float:
+    """How far a liveliness is from the camera's: 0 where it is 1, as much for a half as for twice as lively."""
+    return abs(float(np.log(max(value, 1e-6))))
+
+
+def _least_alike(livelinesses: list[float]) -> float:
+    return max(livelinesses, key=_from_life)
+
+
+def _worst(rows: Sequence[Mapping[str, float | None]], name: str) -> float | None:
+    """The least of a column, of the liveliness the furthest from 1; lag and breath have no worst."""
+    if name in _NO_WORST:
+        return None
+    return _column(rows, name, _least_alike if name == "liveliness" else np.min)
+
+
+def told(figures: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The figures of :func:`evaluate` as text: the table, and a line of who counts in its mean and who is worst."""
+    rows = {name: row for name, row in figures.items() if name not in (BY_PERSON, OVER_TAKES, WORST, POOLED)}
+    people = {name: row for name, row in rows.items() if (row["takes"] or 0) > 1} or rows
+    gap = min(people, key=lambda name: people[name]["gap_correlation"] or 0.0)
+    lively = max(people, key=lambda name: _from_life(people[name]["liveliness"] or 0.0))
+    return (
+        f"{table(figures, COLUMNS)}\n{BY_PERSON}: {', '.join(people)}, each once; {OVER_TAKES}: all "
+        f"{figures[OVER_TAKES]['takes']}, each once\n{WORST}: gap correlation {people[gap]['gap_correlation']:.3f}, "
+        f"{gap}; liveliness {people[lively]['liveliness']:.3f}, {lively}"
+    )
 
 
 def unknown_to(model: SpeechModel, sequences: Sequence[SpeechSequence]) -> list[SpeechSequence]:
-    """Those takes whose people ``model`` was not trained on: it has a style of each who was."""
-    return [sequence for sequence in sequences if person_of(sequence) not in model.config.styles]
+    """Takes of people whom ``model`` was not trained on, whatever their split: it has a style of each who was."""
+    known = {person_named(style) for style in model.config.styles}
+    return [sequence for sequence in sequences if person_of(sequence) not in known]
 
 
 def run(
@@ -177,18 +197,17 @@ def run(
     json_path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Measure the bundled model, or the one in the folder ``weights``, on everybody it does not know; a table as text.
-
-    Whether the corpus calls their takes training or test does not matter.
-    """
+    """Measure the bundled model, or the one in the folder ``weights``, on people it does not know; a table as text."""
     model = SpeechModel.load(weights)
-    sequences = unknown_to(model, read_corpus(corpus))
+    everybody = read_corpus(corpus)
+    sequences = unknown_to(model, everybody)
     if not sequences:
-        raise TalkerError(f"{corpus}: these weights know everybody in it; bring other people, or see `--leave-out`")
+        names = ", ".join(sorted({sequence.subject for sequence in everybody}))
+        raise TalkerError(f"{corpus}: the weights know everybody in it ({names}); name others, or see `--leave-out`")
     figures = evaluate(mouth_of(model), corpus, sequences, progress)
     if json_path is not None:
         write_figures(json_path, figures)
-    return table(figures, COLUMNS)
+    return told(figures)
 
 
 def mouth_of(model: SpeechModel) -> Callable[[SpeechSequence], np.ndarray]:
@@ -242,4 +261,4 @@ def leave_out(
     figures = evaluate(lambda take: models.get(person_of(take), models[each[0]])(take), corpus, tested, measuring)
     if json_path is not None:
         write_figures(json_path, figures)
-    return table(figures, COLUMNS)
+    return told(figures)

@@ -72,7 +72,7 @@ def test_the_mouth_comes_to_rest_after_the_last_word_and_may_open_before_the_fir
 
 @pytest.mark.parametrize("name", ["bbaf2", "qbaf2n", "bbaf2x", "bbaféx"])
 def test_names_that_spell_nothing_are_refused(name):
-    with pytest.raises(TalkerError, match="sentence of GRID"):
+    with pytest.raises(TalkerError, match="sentence of GRID.*texts"):
         landmarks.spoken_text(name)
 
 
@@ -92,3 +92,5 @@ def test_bad_landmark_files_are_one_line(measured, tmp_path, capsys):
     assert "landmarks, but points" in run(tmp_path)
     np.savez(tmp_path / "s1_landmarks.npz", **good)
     assert "swib4a.ogg not found" in run(tmp_path)
+    np.savez(tmp_path / "s1_landmarks.npz", **good, texts=np.array(["one", "two"]))
+    assert "1 clips, but 2 texts" in run(tmp_path)

@@ -65,8 +65,7 @@ def test_bundled_lips_sing(tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(table.splitlines()) == 3 and set(figures["synthesised"]) == set(evaluate_songs.COLUMNS)
     assert figures["synthesised"]["vowels_open"] > 0.8 and figures["synthesised"]["shut"] < 0.2
-    assert 0.3 < figures["synthesised"]["breath_mm"] < 3, "an audible breath parts the lips a little"
-    assert figures["organ.flac"]["breath_mm"] is None
+    assert 0.3 <= figures["synthesised"]["breath_mm"] < 3 and figures["organ.flac"]["breath_mm"] is None
     assert figures["organ.flac"]["shut"] > 0.8 and figures["organ.flac"]["vowels_open"] is None
 
 

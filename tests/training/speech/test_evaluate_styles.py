@@ -1,5 +1,6 @@
 """The table of styles on curves made here: a person's own style is the nearest to that person."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,28 +59,64 @@ def test_of_who_is_only_heard_the_opening_is_nearest():
         assert row["kept"] > 0.99
 
 
-def test_no_sentence_makes_a_style_and_is_measured(monkeypatch, tmp_path):
-    people = {"anna": clips(1, 1.5), "bert": clips(2, 0.6)}
-    takes = {f"{name}{number:02d}": clip for name, own in people.items() for number, clip in enumerate(own)}
-    listed = [SimpleNamespace(subject=name[:4], name=name, samples=lambda name=name: name) for name in takes]
-    model = SimpleNamespace(basis=BASIS, coefficients=lambda name: takes[name][0])
-    shown, measured = [], []  # where the clips lie in memory
+@pytest.fixture
+def corpus(monkeypatch):
+    """Two people of twelve sentences, one of ninety and one of nine; frame 0 of a sentence is its number.
 
-    def seen_by_fit(name, made, *rest):
-        shown.extend(clip.ctypes.data for clip in made)
-        return fit(name, made, *rest)
+    Gives what styles were made from and what was measured: lists of (person, numbers of the sentences).
+    """
+    everybody = [("anna", 12), ("berta", 12), ("clara", 90), ("dora", 9)]
+    numbered = [(name, number) for name, count in everybody for number in range(count)]
+    takes = [
+        SimpleNamespace(subject=name, name=str(place), samples=lambda place=place: place)
+        for place, (name, _) in enumerate(numbered)
+    ]
+    model = SimpleNamespace(basis=BASIS, coefficients=lambda place: np.full((30, len(BASIS)), float(place)))
+    shown, measured = [], []
 
-    def seen_by_figures(own, *rest):
-        measured.extend(made.ctypes.data for made, _ in own)
-        return _figures(own, *rest)
+    def of(name: str, clips: list[np.ndarray]) -> list[int]:
+        places = [int(clip[0, 0]) for clip in clips]
+        assert {numbered[place][0] for place in places} == {name}
+        return [numbered[place][1] for place in places]
 
-    monkeypatch.setattr(evaluate_styles, "read_corpus", lambda path: listed)
-    monkeypatch.setattr(evaluate_styles, "read_seen", lambda path, name: np.pad(takes[name][1], [(0, 0), (0, 1)]))
+    def fit_shown(name, made, seen, basis):
+        assert [one[0, 0] for one in made] == [one[0, 0] for one in seen]
+        shown.append((name, of(name, made)))
+
+    def heard_shown(name, made, basis):
+        shown.append((name, of(name, list(made.reshape(-1, 30, len(BASIS))))))
+
+    def figures(clips, name, styles, basis):
+        assert set(styles) == {"anna", "berta", "clara"}
+        measured.append((name, of(name, [made for made, _ in clips])))
+        return dict.fromkeys(evaluate_styles.COLUMNS, 1.0) | {"takes": len(clips)}
+
+    monkeypatch.setattr(evaluate_styles, "read_corpus", lambda path: takes)
+    monkeypatch.setattr(evaluate_styles, "read_seen", lambda path, name: np.full((31, 3), float(name)))
     monkeypatch.setattr(evaluate_styles.SpeechModel, "load", lambda weights: model)
-    monkeypatch.setattr(evaluate_styles, "_figures", seen_by_figures)
-    monkeypatch.setattr(evaluate_styles, "fit", seen_by_fit)
-    table = evaluate_styles.run(tmp_path, sentences=5)
-    assert len(shown) == 10 and len(measured) == 2 * 10 and not set(shown) & set(measured)
-    assert table.count("anna") == table.count("bert") == 2
+    monkeypatch.setattr(evaluate_styles, "fit", fit_shown)
+    monkeypatch.setattr(evaluate_styles, "heard", heard_shown)
+    monkeypatch.setattr(evaluate_styles, "_figures", figures)
+    return shown, measured
+
+
+@pytest.mark.parametrize("sentences", [1, 5])
+def test_no_sentence_that_a_style_is_made_from_is_measured(corpus, tmp_path, sentences):
+    shown, measured = corpus
+    table = evaluate_styles.run("people", sentences=sentences, json_path=tmp_path / "figures.json")
+    assert [name for name, _ in shown] == [name for name, _ in measured] == 2 * ["anna", "berta", "clara"]
+    for (name, made_from), (_, judged) in zip(shown, measured, strict=True):
+        assert len(made_from) == sentences and not set(made_from) & set(judged)
+        # the same sentences whatever a style is made from; of somebody with many, every other one
+        assert judged == (list(range(10, 90, 2)) if name == "clara" else list(range(5, 12)))
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert list(figures) == ["sound and motion", "sound alone"]
+    for rows in figures.values():
+        assert list(rows) == ["mean", "anna", "berta", "clara"] and rows["mean"]["takes"] == 7 + 7 + 40
+    assert "dora" not in table
+
+
+@pytest.mark.parametrize("sentences", [0, 6])
+def test_styles_of_more_sentences_than_are_set_aside_are_refused(corpus, sentences):
     with pytest.raises(TalkerError, match="1 to 5 for a style"):
-        evaluate_styles.run(tmp_path, sentences=6)
+        evaluate_styles.run("people", sentences=sentences)
