@@ -14,6 +14,7 @@ from .operators.baking import Bake, CancelBake, NewLine, ShowLine, bake_problem
 from .operators.exporting import ExportHead
 from .operators.heads import AddDemoHead, AddMouth, ImportHead
 from .operators.recording import ClearCues, OpenCues, OpenRecording
+from .operators.styles import StyleFromMotion
 from .outcome import came_out, doubt
 from .properties import TalkerSettings, shown_line
 
@@ -82,6 +83,8 @@ class SpeechOptionsPanel(TalkerPanel, bpy.types.Panel):
         layout.prop(settings, "style")
         if settings.style == "file":
             layout.prop(settings, "style_file")
+            text = f"{translated(StyleFromMotion.bl_label)}…"
+            layout.operator(StyleFromMotion.bl_idname, text=text, icon="FILE_NEW", translate=False)
         layout.prop(settings, "blinks")
         layout.prop(settings, "take")
         text = _file_name(settings.cues) or translated("None")

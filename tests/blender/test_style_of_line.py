@@ -76,3 +76,34 @@ def test_what_cannot_become_a_style_is_one_line(baked, tmp_path):
     with pytest.raises(RuntimeError, match="changed in speed"):
         bpy.ops.blendshape_talker.save_style(filepath=str(tmp_path / "x.style"))
     assert not list(tmp_path.iterdir()) and baked.style == "average"
+
+
+def capture(path, gap, late=0):
+    """Curves of Live Link Face, 30 frames a second, of a jaw that parts the lips by ``gap`` (T,) mm, 60 a second."""
+    opened = np.concatenate([np.zeros(late), gap])[::2] / 32
+    rows = (f"10:00:{n // 30:02d}:{n % 30:02d}.000,61,{value:.4f}" for n, value in enumerate(opened))
+    path.write_text("\n".join(["Timecode,BlendshapeCount,JawOpen", *rows]) + "\n")
+    return path
+
+
+def test_a_capture_and_its_recording_become_a_style(baked, tmp_path, capfd):
+    gap = 1.3 * np.maximum(np.nan_to_num(mouth_of(baked.target, line_of(baked))[:, 0]), 0)
+    motion = capture(tmp_path / "anna.csv", gap, late=12)
+    assert bpy.ops.blendshape_talker.style_from_motion(filepath=str(motion)) == {"FINISHED"}
+    made = style.named(str(tmp_path / "anna.style"))
+    assert 1.15 < made.gains[0] < 1.45 and (baked.style, baked.style_file) == ("file", str(tmp_path / "anna.style"))
+    said = capfd.readouterr().out
+    assert "anna.style: the mouth opens 1." in said and "s behind the sound; brought in step" in said
+    assert "without the curves mouthClose" in said and said.count(str(motion)) == 0
+    other = capture(tmp_path / "other.csv", gap[::-1])
+    with pytest.raises(RuntimeError, match="motion and sound hardly agree"):
+        bpy.ops.blendshape_talker.style_from_motion(filepath=str(other))
+    (tmp_path / "film.csv").write_text(motion.read_text())
+    (tmp_path / "film.style").write_text("a stylesheet of somebody's")
+    with pytest.raises(RuntimeError, match="film.style"):
+        bpy.ops.blendshape_talker.style_from_motion(filepath=str(tmp_path / "film.csv"))
+    assert (tmp_path / "film.style").read_text() == "a stylesheet of somebody's"
+    assert not (tmp_path / "other.style").exists()
+    baked.audio = ""
+    with pytest.raises(RuntimeError, match="poll"):
+        bpy.ops.blendshape_talker.style_from_motion(filepath=str(motion))

@@ -162,6 +162,8 @@ MESSAGES = {
         "keine Stildatei gewählt; eine wählen oder einen anderen Sprechstil",
     "{}: the mouth opens {} times as far as the average, its corners move {} times":
         "{}: der Mund öffnet sich {}-mal so weit wie im Durchschnitt, die Mundwinkel bewegen sich {}-mal so weit",
+    "choose the recording that goes with the motion first":
+        "erst die Aufnahme wählen, die zu der Bewegung gehört",
     "chosen for the next bake": "für das nächste Backen gewählt",
     "no file named; choose one for the style": "keine Datei genannt; eine für den Sprechstil wählen",
     "{} was cut into pieces, changed in speed or baked by an older version; bake it again":

@@ -108,6 +108,12 @@ TIPS = {
     "Hardly opens; lips that meet still meet": "Öffnet sich kaum; Lippen, die sich treffen, treffen sich weiter",
     "Save how this line moves the mouth, with your keys in it, as a speaking style for other recordings":
         "Wie diese Zeile den Mund bewegt, samt eigenen Schlüsselbildern, als Sprechstil für andere Aufnahmen sichern",
+    "Make a speaking style of the chosen recording and its captured motion: curves of Live Link Face, weights of\n"
+    "    animate, or vertices. It is written beside the motion":
+        "Aus der gewählten Aufnahme und ihrer aufgezeichneten Bewegung einen Sprechstil machen: Kurven von Live Link "
+        "Face, Gewichte von animate oder Punkte. Er liegt dann neben der Bewegung",
+    "Frames a second of the motion where its file does not tell":
+        "Bilder je Sekunde der Bewegung, wo deren Datei es nicht sagt",
     "Choose this style for the next bake, under Options":
         "Diesen Sprechstil für das nächste Backen wählen, unter Optionen",
     "A person's own: a file of the command 'style', or 5 s and more of that voice":

@@ -1,23 +1,32 @@
-"""A speaking style of one's own from a line that hands have shaped, for the bakes that follow."""
+"""A speaking style of one's own for the bakes that follow: from a line that hands have shaped, or from a capture."""
 
 from pathlib import Path
 
 import bpy
-from bpy_extras.io_utils import ExportHelper
+from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ...errors import TalkerError
 from ...files import check_input, check_outputs
 from ...job import Job
-from ...speech.style import SUFFIX
+from ...speech.style import SUFFIX, Style
 from .. import animation, networks
 from ..addon_page import chosen_device
+from ..bake import absolute_path
 from ..languages.translations import translated
 from .common import idle
 from .curves import line_problem
 from .running import Running
 
 
-class SaveStyle(Running, bpy.types.Operator, ExportHelper):
+class _AfterDialog(Running):
+    """Asks for a file first; then the work goes on a thread, for scripts, which name the file, to the end."""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """What Blender calls when the file dialog ends, and for scripts."""
+        return Running.invoke(self, context, None) if getattr(self, "_asks", False) else Running.execute(self, context)
+
+
+class SaveStyle(_AfterDialog, bpy.types.Operator, ExportHelper):
     """Save how this line moves the mouth, with your keys in it, as a speaking style for other recordings"""
 
     bl_idname = "blendshape_talker.save_style"
@@ -39,12 +48,6 @@ class SaveStyle(Running, bpy.types.Operator, ExportHelper):
         line = animation.line_at(context.scene.blendshape_talker.target, context.scene.frame_current)
         self.filepath = self.filepath or bpy.path.clean_name(line.name) + SUFFIX
         return ExportHelper.invoke(self, context, event)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """After the file dialog on a thread, as other long work; for scripts to the end."""
-        if getattr(self, "_asks", False):
-            return Running.invoke(self, context, None)
-        return Running.execute(self, context)
 
     def _begin(self, context: bpy.types.Context) -> Job:
         from ..style_of_line import mouth_of  # with all that looks at curves: enabling the add-on goes without
@@ -70,14 +73,72 @@ class SaveStyle(Running, bpy.types.Operator, ExportHelper):
 
     def _end(self, context: bpy.types.Context, made, shown: bool) -> None:
         path = made.save(self._path)
-        opening, width = made.gains
-        words = translated("{}: the mouth opens {} times as far as the average, its corners move {} times")
-        said = words.format(path.name, f"{opening:.2f}", f"{width:.2f}")
-        scene = next((item for item in bpy.data.scenes if item.session_uid == self._scene), None)
-        if self.choose and scene is not None:
-            scene.blendshape_talker.style, scene.blendshape_talker.style_file = "file", str(path)
+        said = _gains_of(path.name, made)
+        if self.choose:
+            _choose(self._scene, path)
             said += "; " + translated("chosen for the next bake")
         self.report({"INFO"}, said)
 
 
-CLASSES = (SaveStyle,)
+class StyleFromMotion(_AfterDialog, bpy.types.Operator, ImportHelper):
+    """Make a speaking style of the chosen recording and its captured motion: curves of Live Link Face, weights of
+    animate, or vertices. It is written beside the motion"""
+
+    bl_idname = "blendshape_talker.style_from_motion"
+    bl_label = "Make from Motion"
+    bl_options = {"UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default="*.csv;*.npz;*.npy", options={"HIDDEN"})
+    fps: bpy.props.FloatProperty(
+        name="Frame Rate", description="Frames a second of the motion where its file does not tell", default=60.0,
+        min=5.0, max=240.0, precision=2,
+    )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        unheard = "choose the recording that goes with the motion first"
+        return idle(cls, context, lambda: None if context.scene.blendshape_talker.audio else unheard)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._asks = True
+        return ImportHelper.invoke(self, context, event)
+
+    def _begin(self, context: bpy.types.Context) -> Job:
+        settings = context.scene.blendshape_talker
+        recording, motion = absolute_path(settings.audio), bpy.path.abspath(self.filepath)
+        check_input(recording, "a recording")
+        check_input(motion, "a file of motion")
+        self._path = Path(motion).with_suffix(SUFFIX)
+        if self._path.exists():
+            Style.load(self._path)  # what is no style is not replaced
+        check_outputs([self._path], [recording, motion])
+        self._scene, self._notes, name = context.scene.session_uid, [], self._path.stem
+        device, fps, notes = chosen_device(context), self.fps, self._notes
+
+        def work(progress, cancelled):
+            progress(0.0, "loading the networks")
+            listener = networks.talker(device).listener
+            return listener.style_of(name, recording, motion, fps, notes.append, progress, cancelled)
+
+        return Job(work).start()
+
+    def _end(self, context: bpy.types.Context, made, shown: bool) -> None:
+        path = made.save(self._path)
+        _choose(self._scene, path)
+        notes = [note.removeprefix(f"{bpy.path.abspath(self.filepath)}: ") for note in self._notes]
+        self.report({"INFO"}, "; ".join([_gains_of(path.name, made), *notes]))
+
+
+def _gains_of(name: str, made: Style) -> str:
+    words = translated("{}: the mouth opens {} times as far as the average, its corners move {} times")
+    return words.format(name, *(f"{gain:.2f}" for gain in made.gains))
+
+
+def _choose(scene_uid: int, path: Path) -> None:
+    """Let the scene, if it is still there, speak in the style of a file from the next bake on."""
+    scene = next((item for item in bpy.data.scenes if item.session_uid == scene_uid), None)
+    if scene is not None:
+        scene.blendshape_talker.style, scene.blendshape_talker.style_file = "file", str(path)
+
+
+CLASSES = (SaveStyle, StyleFromMotion)
