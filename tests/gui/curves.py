@@ -1,10 +1,10 @@
 """Takes and curves in real Blender, by the pointer: Next Take, Bake Range, Keep My Keys and its undo, Save as Style
-and a bake in it, Reduce Keys.
+and a bake in it, Make from Motion, Reduce Keys.
 
 Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The key of a shape is set from
 Python, as a value that is dragged in the Properties editor is nothing that we draw; the Graph Editor is opened by
 Python to look into it. Pictures, in order: baked, taken, range, waiting, kept, style, saved,
-spoken, reduced, curves.
+spoken, file, motion, captured, reduced, curves.
 """
 
 import os
@@ -126,6 +126,23 @@ def save_as_style():
     bgui.shot("spoken")
 
 
+def make_from_motion():
+    """A capture that began 0.2 s before its recording did, and opens the mouth 1.3 times as far as the bake."""
+    (line,) = hands.module("blender.animation").lines(settings().target)
+    gap = np.nan_to_num(hands.module("blender.style_of_line").mouth_of(settings().target, line)[:, 0])
+    opened = 1.3 / 32 * np.maximum(np.concatenate([np.zeros(12), gap]), 0)[::2]
+    rows = [f"10:00:{n // 30:02d}:{n % 30:02d}.000,61,{value:.4f}" for n, value in enumerate(opened)]
+    path = Path(tempfile.mkdtemp()) / "anna.csv"
+    path.write_text("\n".join(["Timecode,BlendshapeCount,JawOpen", *rows]))
+    yield from hands.unfold("style_from_motion", "intensity")
+    bgui.shot("file")
+    yield from hands.press("style_from_motion", lambda: hands.file_browser() is not None)
+    yield from hands.choose_file(path, picture="motion")
+    yield from hands.until(lambda: settings().style_file == str(path.with_suffix(".style")), 60, "the style")
+    yield 1.0
+    bgui.shot("captured")
+
+
 def look_at_curves():
     area = next(area for area in bgui.window().screen.areas if area.type in ("DOPESHEET_EDITOR", "GRAPH_EDITOR"))
     area.type = "GRAPH_EDITOR"
@@ -155,6 +172,7 @@ def test():
     yield from bake_range()
     yield from keep_my_keys()
     yield from save_as_style()
+    yield from make_from_motion()
     yield from reduce_keys()
     yield from look_at_curves()
 
