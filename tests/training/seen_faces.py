@@ -100,9 +100,15 @@ def seen(facs: Facs, weights: np.ndarray, turn_degrees=(3.0, 8.0, -2.0), pixels_
 def write_landmarks(
     folder: Path, facs: Facs, group: str, clips: list[str], noise_px: float = 0.2, texts: list[str] | None = None
 ) -> None:
-    """A landmark file and recordings as `corpus people` reads them; every clip says the same."""
+    """A landmark file and recordings as `corpus people` reads them; every clip sounds the same.
+
+    With ``texts`` no GRID's: square pixels, and WAV.
+    """
     numbers, _ = numbers_and_places(facs)
     generator = np.random.default_rng(len(group))
+    aspect, suffix, more = 16 / 15, "ogg", {}
+    if texts is not None:
+        aspect, suffix, more = 1.0, "wav", {"texts": np.array(texts), "pixel_aspect": np.float64(1)}
     steps = []
     opening = speaking()
     (folder / group).mkdir(parents=True)
@@ -110,13 +116,13 @@ def write_landmarks(
         weights = np.zeros((FRAMES, len(facs.names)))
         weights[:, list(facs.names).index("jawOpen")] = 0.3 * opening
         points = seen(facs, weights) + generator.normal(0, noise_px, (FRAMES, len(numbers), 3))
-        raw = np.rint(32 * points / [16 / 15, -1, -16 / 15]).astype(np.int16)
+        raw = np.rint(32 * points / [aspect, -1, -aspect]).astype(np.int16)
         steps.append(np.diff(raw, axis=0, prepend=np.zeros_like(raw[:1])))
         time = np.arange(round(16000 * SECONDS)) / 16000
         sound = 0.2 * np.sin(700 * time) * np.interp(time, np.arange(FRAMES) / FPS, opening)
-        soundfile.write(folder / group / f"{clip}.ogg", sound + 1e-3 * generator.normal(size=len(time)), 16000)
+        soundfile.write(folder / group / f"{clip}.{suffix}", sound + 1e-3 * generator.normal(size=len(time)), 16000)
     np.savez(
         folder / f"{group}_landmarks.npz", clips=np.array(clips), landmark=numbers.astype(np.int16),
         first_and_steps_32nds_px=np.array(steps), fps=np.float32(FPS),
-        **({} if texts is None else {"texts": np.array(texts)}),
+        **more,
     )  # fmt: skip

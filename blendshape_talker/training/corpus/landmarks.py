@@ -2,9 +2,11 @@
 
 A file ``NAME_landmarks.npz`` holds ``clips`` (C,), ``landmark`` (L,) MediaPipe's numbers, ``fps``, and
 ``first_and_steps_32nds_px`` (C,T,L,3) int16: the first frame and then differences, in 32nds of a pixel; x to the right,
-y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``. What is said stands in ``texts``
-(C,), English, or nothing where nobody knows; without it the clips are sentences of GRID (Cooke, Barker, Cunningham,
-Shao 2006), whose names spell their six words.
+y down, z MediaPipe's own guess of depth. The recordings lie in the folder ``NAME``, as OGG, FLAC or WAV.
+
+Clips are taken for sentences of GRID (Cooke, Barker, Cunningham, Shao 2006), whose names spell their six words, but
+for what the file says besides: ``texts`` (C,), what is said in English, or nothing where nobody knows, and
+``pixel_aspect``, how many times as wide as high a pixel is, 1 in most videos.
 """
 
 import zipfile
@@ -49,26 +51,35 @@ def read_landmarks(path: Path) -> tuple[np.ndarray, list[SeenClip]]:
         with np.load(path, allow_pickle=False) as archive:
             clips, numbers, steps, fps = (archive[name] for name in need)
             texts = archive["texts"].astype(str).tolist() if "texts" in archive else None
+            aspect = float(archive["pixel_aspect"]) if "pixel_aspect" in archive else PIXEL_ASPECT
     except FileNotFoundError:
         raise TalkerError(f"{path} not found; name the folder that holds the landmark files") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TalkerError(f"{path}: no landmark file ({error}); it must hold {', '.join(need)}") from None
     if steps.ndim != 4 or steps.shape[0] != len(clips) or steps.shape[2:] != (len(numbers), 3) or steps.shape[1] < 2:
         raise TalkerError(f"{path}: {len(clips)} clips and {len(numbers)} landmarks, but points {steps.shape}")
     if not float(fps) > 0:
         raise TalkerError(f"{path}: {float(fps):g} frames a second; fps must be above zero")
+    if not 0.25 <= aspect <= 4:
+        raise TalkerError(f"{path}: pixels {aspect:g} times as wide as high; pixel_aspect is 1 in most videos")
     if texts is not None and len(texts) != len(clips):
         raise TalkerError(f"{path}: {len(clips)} clips, but {len(texts)} texts; an empty one is for what nobody knows")
     points = steps.astype(np.int32).cumsum(axis=1).astype(np.float32) / 32
-    points *= np.array([PIXEL_ASPECT, -1, -PIXEL_ASPECT], np.float32)
+    points *= np.array([aspect, -1, -aspect], np.float32)
     group = path.name.removesuffix("_landmarks.npz")
     result = []
     for number, (name, seen) in enumerate(zip(clips.astype(str).tolist(), points, strict=True)):
         speaker, _, sentence = name.rpartition("_")
         speaker = speaker or (name if group == "others" else group)
         text = spoken_text(sentence) if texts is None else texts[number]
-        result.append(SeenClip(name, speaker, text, path.parent / group / f"{name}.ogg", fps, seen))
+        result.append(SeenClip(name, speaker, text, _recording(path.parent / group, name), fps, seen))
     return numbers, result
+
+
+def _recording(folder: Path, name: str) -> Path:
+    """The recording of a clip, as OGG where there is none."""
+    paths = [folder / f"{name}{suffix}" for suffix in (".ogg", ".flac", ".wav")]
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def spoken_text(name: str) -> str:

@@ -1,8 +1,8 @@
 """Does a person's style bring the mouth closer to that person than another's does? `evaluate styles` says it.
 
-A style is fitted to the first sentences of each person of the people's corpus, what the camera saw of the lips' gap and
-the mouth's width, and applied to other sentences of everybody; so is the one that is heard in
-those sentences. Figures are means over a person's sentences, at lag 0.
+A style is fitted to the first sentences (five at most) of each person of the people's corpus, what the camera saw of
+the lips' gap and the mouth's width; so is the one that is heard in those sentences. Everybody's sentences from the
+sixth on get each of them: figures are means over a person's sentences, at lag 0.
 """
 
 import os

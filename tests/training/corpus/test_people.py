@@ -94,3 +94,20 @@ def test_bad_landmark_files_are_one_line(measured, tmp_path, capsys):
     assert "swib4a.ogg not found" in run(tmp_path)
     np.savez(tmp_path / "s1_landmarks.npz", **good, texts=np.array(["one", "two"]))
     assert "1 clips, but 2 texts" in run(tmp_path)
+    np.savez(tmp_path / "s1_landmarks.npz", **good, pixel_aspect=0.0)
+    assert "pixel_aspect is 1 in most videos" in run(tmp_path)
+    np.savez(tmp_path / "s1_landmarks.npz", **good, pixel_aspect=np.ones(3))
+    assert "no landmark file" in run(tmp_path)
+
+
+def test_files_of_others_say_what_grids_clips_have_in_common(tmp_path):
+    """Texts, square pixels, WAV, any name: the same face as of GRID's file."""
+    facs = seen_faces.geometry()
+    seen_faces.write_landmarks(tmp_path, facs, "one", ["swib4a"], noise_px=0)
+    seen_faces.write_landmarks(tmp_path, facs, "two", ["mara_1"], noise_px=0, texts=["hello"])
+    numbers, (grid,) = landmarks.read_landmarks(tmp_path / "one_landmarks.npz")
+    again, (other,) = landmarks.read_landmarks(tmp_path / "two_landmarks.npz")
+    np.testing.assert_array_equal(numbers, again)
+    np.testing.assert_allclose(other.points, grid.points, atol=0.05)
+    assert (other.speaker, other.text, other.sound.name) == ("mara", "hello", "mara_1.wav") and other.sound.exists()
+    assert (grid.speaker, grid.sound.name) == ("one", "swib4a.ogg")
