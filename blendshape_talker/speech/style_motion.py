@@ -31,13 +31,14 @@ _MOST_MOVED = (  # by those that a style is least without
     *("mouthShrugUpper", "mouthShrugLower", "mouthRollUpper", "mouthRollLower", "mouthUpperUp_L", "mouthUpperUp_R"),
     *("mouthLowerDown_L", "mouthLowerDown_R"),
 )
+_WIDENING = {name for name in _MOST_MOVED if re.search("Smile|Stretch|Pucker|Funnel", name)}  # without all: no width
 _WHOLE_CORPUS = "data_verts.npy"  # VOCASET's: every frame of every sequence
 
 
 @dataclass(frozen=True)
 class Seen:
-    """mouth (T, 2): mm of lip gap and mouth width from rest, 60 a second; notes: what had to be assumed, a line each;
-    at_rest: whether the file tells what rest is, else it is about where the lips are nearest.
+    """mouth (T, 2): mm of lip gap and mouth width (NaN: not seen) from rest, 60 a second; notes: what was assumed,
+    a line each; at_rest: whether the file tells what rest is, else it is about where the lips are nearest.
     """
 
     mouth: np.ndarray
@@ -136,8 +137,12 @@ def _of_arkit(path: Path, facs: Mapping[str, np.ndarray], fps: float | None) -> 
         notes += [] if fps else [f"no time codes that go on: taken as {FPS} frames a second; else give --fps"]
     missing = [name for name in _MOST_MOVED if name not in columns]
     if missing:
-        notes.append(f"without the curves {', '.join(missing)}: taken as 0")
-    return Seen(_sampled(measured, clock), tuple(notes))
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        notes.append(f"without the curves {', '.join(missing[:3])}{more}: taken as 0")
+    mouth = _sampled(measured, clock)
+    if not columns.keys() & _WIDENING:
+        mouth[:, 1] = np.nan
+    return Seen(mouth, tuple(notes))
 
 
 def _seconds(codes: Sequence[str], count: int) -> np.ndarray | None:

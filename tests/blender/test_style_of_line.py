@@ -91,7 +91,8 @@ def test_a_capture_and_its_recording_become_a_style(baked, tmp_path, capfd):
     motion = capture(tmp_path / "anna.csv", gap, late=12)
     assert bpy.ops.blendshape_talker.style_from_motion(filepath=str(motion)) == {"FINISHED"}
     made = style.named(str(tmp_path / "anna.style"))
-    assert 1.15 < made.gains[0] < 1.45 and (baked.style, baked.style_file) == ("file", str(tmp_path / "anna.style"))
+    assert 1.15 < made.gains[0] < 1.45 and made.gains[1] == 1, "of the width nothing was seen"
+    assert (baked.style, baked.style_file) == ("file", str(tmp_path / "anna.style"))
     said = capfd.readouterr().out
     assert "anna.style: the mouth opens 1." in said and "s behind the sound; brought in step" in said
     assert "without the curves mouthClose" in said and said.count(str(motion)) == 0

@@ -135,8 +135,9 @@ def test_lips_rolled_in_and_shrugged_move_the_gap_too(tmp_path):
     library = ExpressionLibrary.load()
     facs = dict(zip(library.directions, library.basis, strict=True))
     path = tmp_path / "take.csv"
-    rows = "Timecode,BlendshapeCount,JawOpen,MouthRollUpper,MouthShrugUpper,CheekPuff\n0,61,1,0,0,0\n0,61,1,1,0,0\n"
-    path.write_text(rows + "0,61,1,0,1,0\n0,61,1,0,0,1\n")
+    rows = "Timecode,BlendshapeCount,JawOpen,MouthRollUpper,MouthShrugUpper,CheekPuff,MouthPucker\n"
+    rows += "0,61,1,0,0,0,0\n0,61,1,1,0,0,0\n"
+    path.write_text(rows + "0,61,1,0,1,0,0\n0,61,1,0,0,1,0\n")
     gap, width = read_motion(path, [], BASIS, facs).mouth.T
     assert gap[1] < gap[0] - 3 and gap[2] > gap[0] + 3 and width[3] < width[0] - 3
 
