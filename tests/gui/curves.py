@@ -1,10 +1,10 @@
 """Takes and curves in real Blender, by the pointer: Next Take, Bake Range, Keep My Keys and its undo, Save as Style
-and a bake in it, Make from Motion, Reduce Keys.
+and a bake in it, Reduce Keys, Make from Motion.
 
 Not a pytest test; see first_five_minutes.py for how it is started and what it needs. The key of a shape is set from
 Python, as a value that is dragged in the Properties editor is nothing that we draw; the Graph Editor is opened by
 Python to look into it. Pictures, in order: baked, taken, range, waiting, kept, style, saved,
-spoken, file, motion, captured, reduced, curves.
+spoken, reduced, file, motion, captured, curves.
 """
 
 import os
@@ -172,8 +172,8 @@ def test():
     yield from bake_range()
     yield from keep_my_keys()
     yield from save_as_style()
-    yield from make_from_motion()
     yield from reduce_keys()
+    yield from make_from_motion()
     yield from look_at_curves()
 
 
