@@ -18,7 +18,7 @@ if os.environ.get(own_torch.VARIABLE):
     own_torch.use(os.environ[own_torch.VARIABLE])
 
 # What the zip brings for one system and one Python; Blender leaves out wheels that do not fit it, without a word.
-_LIBRARIES = ("torch", "soundfile", "_cffi_backend", "soxr")
+_LIBRARIES = {"torch": "torch", "soundfile": "soundfile", "cffi": "_cffi_backend", "soxr": "soxr"}
 
 
 def register() -> None:
@@ -26,7 +26,7 @@ def register() -> None:
 
     :class:`RuntimeError`, which Blender shows as one line, where the libraries are not there for Blender's Python.
     """
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    missing = [name for name, module in _LIBRARIES.items() if importlib.util.find_spec(module) is None]
     if missing and missing != ["torch"]:
         raise RuntimeError(_lack(missing))
     with collector.at_rest():

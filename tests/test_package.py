@@ -222,7 +222,7 @@ def test_without_libraries_for_its_python_it_says_so_in_one_line(tmp_path: Path)
     zipped = package.build_extension(None, tmp_path)
     finished = run_in(bare, tmp_path, WRONG, zipped, "bl_ext.user_default.blendshape_talker")
     result = result_of(finished)
-    line = f"Blendshape Talker finds no torch, soundfile, soxr for Python {common.PYTHON} on {sys.platform}: "
+    line = f"Blendshape Talker finds no torch, soundfile, cffi, soxr for Python {common.PYTHON} on {sys.platform}: "
     assert not result["enabled"]
     assert len(result["errors"]) == 1 and line in result["errors"][0], finished.stdout + finished.stderr
 
