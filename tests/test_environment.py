@@ -66,7 +66,9 @@ def test_a_stamped_environment_is_left_alone(tmp_path, monkeypatch, capsys):
         environment.prepare_environment("cpu")
 
 
-@pytest.mark.parametrize(("python", "refused"), [("3.10", True), ("3.11", False), ("3.12", True), ("3.13", False)])
+@pytest.mark.parametrize(
+    ("python", "refused"), [("3.10", True), ("3.11", False), ("3.12", True), ("3.13", False), ("3.14", True)]
+)
 def test_other_pythons_get_one_line(monkeypatch, python: str, refused: bool):
     monkeypatch.setattr(environment, "PYTHON", python)
     if not refused:
