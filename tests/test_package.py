@@ -323,6 +323,7 @@ def test_a_wheel_for_another_python_is_refused(tmp_path: Path):
         ("if sys.platform == 'win32' and feature():\n    import nowhere", False),
         ("if sys.platform == 'linux' and feature():\n    import nowhere", False),
         ("if sys.platform == 'win32' or feature():\n    import nowhere", True),
+        ("if sys.platform == LINUX:\n    import nowhere", False),
         ("if TYPE_CHECKING:\n    import nowhere", False),
         ("def later():\n    import nowhere", False),
     ],

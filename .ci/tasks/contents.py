@@ -9,6 +9,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,18 +100,15 @@ def decided(test: ast.expr, target: Target) -> bool | None:
     if text in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
         return False
     for place, value in (("sys.platform", target.system), ("os.name", "nt" if target.system == "win32" else "posix")):
-        if isinstance(test, ast.Call) and text.startswith(f"{place}.startswith("):
-            begins = ast.literal_eval(test.args[0])
-            return value.startswith(begins)
-        if isinstance(test, ast.Compare) and len(test.ops) == 1 and ast.unparse(test.left) == place:
-            try:
+        with suppress(ValueError):  # compared with what is no plain text
+            if isinstance(test, ast.Call) and text.startswith(f"{place}.startswith("):
+                return value.startswith(ast.literal_eval(test.args[0]))
+            if isinstance(test, ast.Compare) and len(test.ops) == 1 and ast.unparse(test.left) == place:
                 other = ast.literal_eval(test.comparators[0])
-            except ValueError:
-                return None
-            if isinstance(test.ops[0], ast.Eq | ast.NotEq):
-                return (value == other) is isinstance(test.ops[0], ast.Eq)
-            if isinstance(test.ops[0], ast.In | ast.NotIn):
-                return (value in other) is isinstance(test.ops[0], ast.In)
+                if isinstance(test.ops[0], ast.Eq | ast.NotEq):
+                    return (value == other) is isinstance(test.ops[0], ast.Eq)
+                if isinstance(test.ops[0], ast.In | ast.NotIn):
+                    return (value in other) is isinstance(test.ops[0], ast.In)
     return None
 
 

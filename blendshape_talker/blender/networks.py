@@ -41,11 +41,10 @@ def talker(device: str) -> "pipeline.Talker":
         if device not in _talkers:
             _talkers.clear()
             there = device == "auto" or devices.available()[device]
-            _talkers[device] = pipeline.Talker.load(device if there else "cpu")
+            loaded = pipeline.Talker.load(device if there else "cpu")
             if not there:
-                _talkers[
-                    device
-                ].networks.fallback = f"no {device} device works here, so the CPU ran; see the preferences"
+                loaded.networks.fallback = f"no {device} device works here, so the CPU ran; see the preferences"
+            _talkers[device] = loaded
         return _talkers[device]
 
 
