@@ -145,7 +145,7 @@ class Listener:
             notify(f"{motion}: {abs(late):.2f} s {'behind' if late > 0 else 'ahead of'} the sound; brought in step")
         if not seen.at_rest:
             mouth[:, 0] -= rest_of(gap, mouth[:, 0])
-        return styles.fit(name, [made], [mouth], networks.speech_model.basis)
+        return styles.fit(name, [made], [mouth], networks.speech_model.basis, late)
 
     def fit_style(
         self,

@@ -299,6 +299,16 @@ def test_a_style_from_sound_and_motion_of_each_kind(talker, clear, tmp_path):
     assert "0.20 s behind the sound; brought in step" in said["late.csv"][-1]
 
 
+def test_five_seconds_out_of_step_are_enough(talker, clear, tmp_path):
+    sf.write(tmp_path / "five.wav", sf.read(DEMO)[0][: 5 * sf.info(DEMO).samplerate], sf.info(DEMO).samplerate)
+    moved = np.einsum("tk,kvc->tvc", clear.speech_weights[6:306], clear.blendshapes[: clear.speech_count])
+    vertices = (load_head().vertices + moved).astype(np.float32)
+    np.save(tmp_path / "five.npy", vertices.reshape(len(vertices), -1))
+    said: list[str] = []
+    made = talker.listener.style_of("five", tmp_path / "five.wav", tmp_path / "five.npy", notify=said.append)
+    assert made.gains[0] > 1.1 and "0.10 s ahead of the sound" in said[0]
+
+
 def test_motion_of_another_take_is_no_style(talker, clear, tmp_path):
     backwards = as_live_link(tmp_path / "other.csv", np.abs(clear.speech_weights[::-1, 0]) * 20)
     with pytest.raises(TalkerError, match="other.csv: motion and sound hardly agree"):

@@ -199,15 +199,17 @@ def fit(
     coefficients: Sequence[np.ndarray],
     seen: Sequence[np.ndarray],
     basis: np.ndarray,
+    late: float = 0.0,
 ) -> Style:
     """The style of somebody whose mouth was seen: least squares between the network's movement and theirs.
 
     coefficients: (T, K) of each clip, what the network makes of its sound; seen: (T, 2) gap and width in mm from rest,
-    60 a second, NaN in frames or measures that were not seen. :class:`TalkerError` for less than 5 s in all.
+    60 a second, NaN in frames or measures that were not seen. late: seconds of them lost in bringing both in step.
+    :class:`TalkerError` for less than 5 s in all.
     """
     pairs = [(made[: len(there)], there[: len(made)]) for made, there in zip(coefficients, seen, strict=True)]
     made, there = (np.concatenate(part).astype(np.float64) for part in zip(*pairs, strict=True))
-    if np.isfinite(there[:, 0]).sum() < 60 * SHORTEST_SECONDS - 1:
+    if np.isfinite(there[:, 0]).sum() < 60 * (SHORTEST_SECONDS - abs(late)) - 1:
         seconds = np.isfinite(there[:, 0]).sum() / 60
         raise TalkerError(f"{_whole_tenths(seconds)} s of motion are too little for a style; {_LEAST}")
     if not made.std() > 0.0:
